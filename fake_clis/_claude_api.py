@@ -1,0 +1,152 @@
+"""One model call: answered by the scenario table in this process, or by the server that ANTHROPIC_BASE_URL names.
+
+Either way it is a stream of steps: first ("head", status, headers, error body or None), then ("event", SSE event),
+("sleep", seconds), ("raw", data that is no JSON), ("message", whole message of a call without `stream`), ("drop",).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import _anthropic_scenarios as scenarios
+import _claude_mischief as mischief
+from _claude_login import Login
+
+Step = tuple[Any, ...]
+RETRY_MESSAGES = 0.02
+"""Seconds between two looks at stdin while the server says nothing."""
+
+for _name in mischief.ANSWERING:  # the model itself has no part in them
+    scenarios.SCENARIOS[_name] = scenarios.SCENARIOS["text"]
+
+
+class Calls:
+    """Makes model calls, logs them, and counts them: some scenarios fail a number of times, then answer."""
+
+    def __init__(self) -> None:
+        self._log = os.environ.get("FAKE_CLI_LOG")
+        self._base = os.environ.get("ANTHROPIC_BASE_URL")
+        self._counts: dict[str, int] = {}
+
+    def ask(self, body: dict[str, Any], login: Login) -> Iterator[Step]:
+        """The steps of one call's answer. Closing the iterator hangs up."""
+        if self._base:
+            self._record(body)
+            return _over_http(self._base, body, login)
+        said = scenarios.last_user_text(body)
+        self._counts[said] = self._earlier(said) + 1
+        self._record(body)
+        return _in_process(body, self._counts[said])
+
+    def _earlier(self, said: str) -> int:
+        """How often this was asked before: by any process that shares the log, else by this one."""
+        if not self._log or "[[scenario:" not in said:
+            return self._counts.get(said, 0)
+        try:
+            with open(self._log, encoding="utf-8") as file:  # noqa: PTH123 -- pathlib costs start-up time
+                asked = (json.loads(line)["body"] for line in file)
+                return sum(scenarios.last_user_text(body) == said for body in asked)
+        except FileNotFoundError:
+            return 0
+
+    def _record(self, body: dict[str, Any]) -> None:
+        if not self._log:
+            return
+        row = {"pid": os.getpid(), "time": time.time(), "path": "/v1/messages", "body": body}
+        file = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(file, json.dumps(row).encode() + b"\n")  # one write: lines of several processes do not mix
+        os.close(file)
+
+
+def _in_process(body: dict[str, Any], call: int) -> Iterator[Step]:
+    reply = scenarios.reply(body, call)
+    if reply.status == 0:
+        yield ("drop",)
+        return
+    yield ("head", reply.status, {name.lower(): value for name, value in reply.headers}, reply.error)
+    if not body.get("stream"):
+        yield ("message", _whole(body, reply.steps))
+        return
+    yield from reply.steps
+
+
+def _whole(body: dict[str, Any], steps: Any) -> dict[str, Any]:
+    """What the same call gives without `stream`: the text, also of a scenario that breaks off in mid-stream."""
+    events = [step[1] for step in steps if step[0] == "event"]
+    text = "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta")
+    message = next(event["message"] for event in events if event["type"] == "message_start")
+    return {**message, "model": body["model"], "content": [{"type": "text", "text": text}], "stop_reason": "end_turn"}
+
+
+def _over_http(base: str, body: dict[str, Any], login: Login) -> Iterator[Step]:
+    import http.client  # noqa: PLC0415 -- 20 ms that the in-process way does not need
+
+    scheme, _, rest = base.partition("://")
+    if scheme != "http":
+        raise SystemExit("fake claude: ANTHROPIC_BASE_URL must be http://")
+    host, _, path = rest.partition("/")
+    connection = http.client.HTTPConnection(host)
+    steps: SimpleQueue[Step] = SimpleQueue()
+    headers = {"Content-Type": "application/json", "anthropic-version": "2023-06-01", "User-Agent": "claude-cli (fake)"}
+    if login.method == "api_key":
+        headers["x-api-key"] = login.token
+    else:
+        headers |= {"Authorization": f"Bearer {login.token}", "anthropic-beta": "oauth-2025-04-20"}
+    target = f"/{path}".rstrip("/") + "/v1/messages?beta=true"
+
+    def talk() -> None:
+        try:
+            connection.request("POST", target, json.dumps(body), headers)
+            for step in _read(connection.getresponse()):
+                steps.put(step)
+        except (OSError, http.client.HTTPException):
+            steps.put(("drop",))
+        steps.put(("end",))
+
+    threading.Thread(target=talk, daemon=True).start()
+    try:
+        yield from _until_end(steps)
+    finally:
+        connection.close()
+
+
+def _until_end(steps: SimpleQueue[Step]) -> Iterator[Step]:
+    while True:
+        try:
+            step = steps.get(timeout=RETRY_MESSAGES)
+        except Empty:
+            yield ("sleep", 0.0)
+            continue
+        if step == ("end",):
+            return
+        yield step
+
+
+def _read(response: Any) -> Iterator[Step]:
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    if response.status != 200:
+        yield ("head", response.status, headers, _json(response.read()) or {})
+        return
+    yield ("head", 200, headers, None)
+    if not headers.get("content-type", "").startswith("text/event-stream"):
+        yield ("message", _json(response.read()) or {})
+        return
+    for line in response:
+        if not line.startswith(b"data:"):
+            continue
+        data = line[5:].strip()
+        event = _json(data)
+        yield ("raw", data) if event is None else ("event", event)
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return None

@@ -1,0 +1,66 @@
+"""Misbehaviour on request: `[[scenario:NAME]]` in the user text of a turn. The model has no part in it.
+
+`die0`: exits with 3 before it says anything. `die`: the same after one delta. `garbage`: a line that is no JSON amid the
+deltas. `stderr_flood`: a megabyte on stderr before the answer. `mute`: never answers, not even an interrupt; ends at
+stdin's end. `close_stdout`: closes stdout, lives on until stdin's end. `no_read`: reads no more from stdin.
+`ignore_term`: answers, and from then on ignores signals and stdin's end. `badrewind`: answers, and fails to rewind.
+Those that would not end by themselves do so after a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from typing import Any
+
+ANSWERING = ("die", "garbage", "stderr_flood", "ignore_term", "badrewind")
+"""Those that want an answer from the model as well."""
+LAST_RESORT = 60.0
+"""Seconds after which a process that ignores everything ends: it must not outlive a crashed test run by much."""
+
+_MARKER = re.compile(r"\[\[scenario:(\w+)")
+
+
+def wanted(text: str) -> str:
+    """Name of the scenario that a user text asks for, whoever has to play it."""
+    found = _MARKER.findall(text)
+    return found[-1] if found else ""
+
+
+def before_answer(name: str, inbox: Any) -> None:
+    """Misbehave at the start of a turn."""
+    if name == "die0":
+        die()
+    elif name == "stderr_flood":
+        for n in range(1024):
+            os.write(2, f"{n:04d} ".encode() + b"e" * 1018 + b"\n")
+    elif name == "mute":
+        inbox.wait_for_end()
+        os._exit(0)
+    elif name == "close_stdout":
+        os.close(1)
+        inbox.wait_for_end()
+        os._exit(0)
+    elif name == "no_read":
+        inbox.stop_reading()
+        time.sleep(LAST_RESORT)
+        os._exit(1)
+    elif name == "ignore_term":
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def after_delta(name: str) -> None:
+    """Misbehave after the first delta of an answer."""
+    if name == "die":
+        die()
+    elif name == "garbage":
+        os.write(1, b"this line is no JSON {{{\n")
+
+
+def die() -> None:
+    """The way out of a crash."""
+    os.write(2, b"fake claude: died on request\n")
+    os._exit(3)

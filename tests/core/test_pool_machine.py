@@ -1,0 +1,219 @@
+"""Any order of events: the pool's promises hold, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from uutel_bridge.core.pool_state import Hand, Limits, PoolState, Reset, Start
+
+MAX_USES = {"A": 3, "B": 3, "C": 50, "once": 1}
+IDLE = 300.0
+
+
+class _PoolMachine(RuleBasedStateMachine):
+    """Any order of events, decisions late or at once, beside a ledger of its own."""
+
+    @initialize(max_processes=st.integers(1, 4), spares=st.integers(0, 2))
+    def open(self, max_processes: int, spares: int) -> None:
+        self.now = 0.0
+        self.state: PoolState[str] = PoolState(Limits(max_processes, spares, IDLE))
+        self.key: dict[int, str] = {}
+        self.status: dict[int, str] = {}
+        self.uses: Counter[int] = Counter()
+        self.waiting: dict[int, str] = {}
+        self.settled = False
+
+    def of(self, status: str, key: str | None = None) -> list[int]:
+        """Members in the ledger by status."""
+        return [m for m, found in self.status.items() if found == status and key in {None, self.key[m]}]
+
+    def settle(self) -> None:
+        """Carry the decisions out in the ledger, checking each."""
+        for decision in self.state.decide(self.now):
+            if isinstance(decision, Start):
+                assert len(self.status) < self.state.limits.max_processes
+                assert decision.member not in self.key
+                self.key[decision.member] = decision.key
+                self.status[decision.member] = "starting"
+            elif isinstance(decision, Hand):
+                key = self.waiting[decision.waiter]
+                assert self.status[decision.member] == "idle"
+                assert self.key[decision.member] == key
+                assert decision.waiter == min(waiter for waiter, other in self.waiting.items() if other == key)
+                del self.waiting[decision.waiter]
+                self.status[decision.member] = "leased"
+            elif isinstance(decision, Reset):
+                assert self.status[decision.member] == "must reset"
+                self.status[decision.member] = "resetting"
+            else:
+                assert self.status[decision.member] in {"must stop", "idle"}
+                self.status[decision.member] = "stopping"
+        self.settled = True
+
+    @rule(key=st.sampled_from(sorted(MAX_USES)), now=st.booleans())
+    def a_request_comes(self, key: str, now: bool) -> None:
+        self.waiting[self.state.add_waiter(key, MAX_USES[key], self.now)] = key
+        self.after(now)
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data(), now=st.booleans())
+    def a_request_is_given_up(self, data: st.DataObject, now: bool) -> None:
+        waiter = data.draw(st.sampled_from(sorted(self.waiting)))
+        del self.waiting[waiter]
+        self.state.drop_waiter(waiter)
+        self.after(now)
+
+    @rule(key=st.sampled_from(sorted(MAX_USES)), n=st.integers(0, 3), now=st.booleans())
+    def spares_are_wanted(self, key: str, n: int, now: bool) -> None:
+        self.state.want_spares(key, MAX_USES[key], n, self.now)
+        self.after(now)
+
+    @precondition(lambda self: self.of("starting"))
+    @rule(data=st.data(), works=st.booleans(), now=st.booleans())
+    def a_start_ends(self, data: st.DataObject, works: bool, now: bool) -> None:
+        member = data.draw(st.sampled_from(self.of("starting")))
+        if works:
+            self.state.started(member, self.now)
+            self.status[member] = "idle"
+        else:
+            self.fail(member)
+        self.after(now)
+
+    def fail(self, member: int) -> None:
+        """At most one waiter pays for it, and none if all have another member to count on."""
+        key = self.key[member]
+        waiter = self.state.start_failed(member)
+        del self.status[member]
+        others = sum(len(self.of(status, key)) for status in ("idle", "resetting", "starting"))
+        if waiter is None:
+            assert list(self.waiting.values()).count(key) <= others
+        else:
+            assert self.waiting.pop(waiter) == key
+
+    @precondition(lambda self: self.of("leased"))
+    @rule(data=st.data(), used=st.booleans(), broken=st.sampled_from([False, False, True]), now=st.booleans())
+    def a_member_comes_back(self, data: st.DataObject, used: bool, broken: bool, now: bool) -> None:
+        self.release(data.draw(st.sampled_from(self.of("leased"))), used=used, broken=broken)
+        self.after(now)
+
+    def release(self, member: int, *, used: bool, broken: bool) -> None:
+        """Note what must become of it."""
+        self.state.released(member, self.now, used=used, broken=broken)
+        self.uses[member] += used
+        worn_out = self.uses[member] >= MAX_USES[self.key[member]]
+        self.status[member] = "must stop" if broken or worn_out else "must reset" if used else "idle"
+
+    @precondition(lambda self: self.of("resetting"))
+    @rule(data=st.data(), clean=st.booleans(), now=st.booleans())
+    def a_reset_ends(self, data: st.DataObject, clean: bool, now: bool) -> None:
+        member = data.draw(st.sampled_from(self.of("resetting")))
+        self.state.reset_done(member, self.now, clean=clean)
+        self.status[member] = "idle" if clean else "must stop"
+        self.after(now)
+
+    @precondition(lambda self: self.of("stopping"))
+    @rule(data=st.data(), now=st.booleans())
+    def a_stop_ends(self, data: st.DataObject, now: bool) -> None:
+        member = data.draw(st.sampled_from(self.of("stopping")))
+        self.state.stopped(member)
+        del self.status[member]
+        self.after(now)
+
+    @precondition(lambda self: self.of("idle"))
+    @rule(data=st.data(), now=st.booleans())
+    def an_idle_member_is_found_dead(self, data: st.DataObject, now: bool) -> None:
+        member = data.draw(st.sampled_from(self.of("idle")))
+        self.state.died(member)
+        del self.status[member]
+        self.after(now)
+
+    @rule(seconds=st.sampled_from([0.1, 10.0, 150.0, IDLE]), now=st.booleans())
+    def time_passes(self, seconds: float, now: bool) -> None:
+        self.now += seconds
+        self.after(now)
+
+    def after(self, now: bool) -> None:
+        """Decide at once, or let things pile up first."""
+        self.settled = False
+        if now:
+            self.settle()
+
+    @invariant()
+    def no_member_is_lost_and_the_limit_holds(self) -> None:
+        assert set(self.state.members) == set(self.status)
+        assert len(self.status) <= self.state.limits.max_processes
+        assert list(self.state.waiters) == sorted(self.waiting)
+        for member, status in self.status.items():
+            expected = {"must stop": "stopping", "must reset": "resetting"}.get(status, status)
+            assert self.state.members[member].status == expected
+            assert self.state.members[member].uses == self.uses[member]
+
+    @invariant()
+    def once_decided_nothing_is_left_to_decide(self) -> None:
+        if self.settled:
+            assert self.state.decide(self.now) == []
+            assert not self.of("must stop")
+            assert not self.of("must reset")
+            wakeup = self.state.next_wakeup(self.now)
+            assert wakeup is None or wakeup > self.now
+
+    @invariant()
+    def nobody_waits_for_what_is_there(self) -> None:
+        if not self.settled:
+            return
+        waiting = Counter(self.waiting.values())
+        coming = Counter(self.key[m] for status in ("starting", "resetting") for m in self.of(status))
+        unprovided = (waiting - coming).total()
+        assert not any(self.of("idle", key) for key in waiting)
+        if len(self.status) < self.state.limits.max_processes:
+            assert unprovided == 0
+        if self.of("idle"):
+            assert unprovided <= len(self.of("stopping"))
+
+    @invariant()
+    def nothing_stays_idle_too_long(self) -> None:
+        if self.settled:
+            idle = [self.state.members[member] for member in self.of("idle")]
+            assert all(member.idle_since + IDLE > self.now and member.kind.key != "once" for member in idle)
+
+    def teardown(self) -> None:
+        """Everybody is served in the end, and then everything goes away."""
+        if not hasattr(self, "state"):
+            return
+        for _ in range(4 * len(self.waiting) + 4):
+            self.finish_what_is_under_way()
+        assert not self.waiting
+        deadline = self.now + 2 * IDLE
+        while (wakeup := self.state.next_wakeup(self.now)) is not None:
+            assert self.now < wakeup <= deadline
+            self.now = wakeup
+            self.finish_what_is_under_way()
+        assert (self.state.members, self.state.waiters, self.state.kinds) == ({}, {}, {})
+
+    def finish_what_is_under_way(self) -> None:
+        """Each member one step further."""
+        self.settle()
+        for member, status in list(self.status.items()):
+            if status == "starting":
+                self.state.started(member, self.now)
+                self.status[member] = "idle"
+            elif status == "resetting":
+                self.state.reset_done(member, self.now, clean=True)
+                self.status[member] = "idle"
+            elif status == "leased":
+                self.release(member, used=True, broken=False)
+            elif status == "stopping":
+                self.state.stopped(member)
+                del self.status[member]
+        self.settle()
+        self.nobody_waits_for_what_is_there()
+
+
+TestAnyOrderOfEvents = _PoolMachine.TestCase
+TestAnyOrderOfEvents.settings = settings(
+    max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+)

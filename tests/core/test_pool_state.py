@@ -1,0 +1,350 @@
+"""What a pool decides, by table and story by story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from uutel_bridge.core.pool_state import Decision, Hand, Limits, PoolState, Reset, Start, Stop
+
+MAX_USES = {"A": 3, "B": 3, "C": 3, "once": 1}
+IDLE = 300.0
+NOW = 100.0
+
+
+def pool(max_processes: int = 4, spares: int = 0) -> PoolState[str]:
+    """An empty pool."""
+    return PoolState(Limits(max_processes, spares, IDLE))
+
+
+def wait(state: PoolState[str], key: str, now: float = NOW) -> int:
+    """One more waiter."""
+    return state.add_waiter(key, MAX_USES[key], now)
+
+
+def leased(state: PoolState[str], key: str, now: float = NOW) -> int:
+    """A fresh member in somebody's hands."""
+    wait(state, key, now)
+    start = next(decision for decision in state.decide(now) if isinstance(decision, Start))
+    state.started(start.member, now)
+    assert [hand.member for hand in state.decide(now) if isinstance(hand, Hand)] == [start.member]
+    return start.member
+
+
+def shown(decisions: list[Decision[str]], members: list[int], waiters: list[int]) -> list[str]:
+    """Decisions in the words of the table: m1 and w1 are the first of their column."""
+    names = {member: f"m{place}" for place, member in enumerate(members, 1)}
+    names |= {waiter: f"w{place}" for place, waiter in enumerate(waiters, 1)}
+    words: list[str] = []
+    for decision in decisions:
+        if isinstance(decision, Start):
+            words.append(f"start {decision.key}")
+        elif isinstance(decision, Hand):
+            words.append(f"hand {names[decision.member]} to {names[decision.waiter]}")
+        else:
+            words.append(f"{type(decision).__name__.lower()} {names[decision.member]}")
+    return words
+
+
+@dataclass(frozen=True)
+class Case:
+    """Members (key, status, idle since), the keys of those who wait, and what should follow at NOW."""
+
+    name: str
+    members: str
+    waiting: str
+    decided: list[str]
+    max_processes: int = 4
+    spares: int = 0
+
+    def build(self) -> tuple[PoolState[str], list[int], list[int]]:
+        """The state by events alone, without spares of its own."""
+        state = pool(self.max_processes)
+        wanted = [member.split() for member in self.members.split(",") if member]
+        for key, *_ in wanted:
+            wait(state, key, 0)
+        starts = [decision for decision in state.decide(0) if isinstance(decision, Start)]
+        members = [start.member for start in starts]
+        for waiter in list(state.waiters):
+            state.drop_waiter(waiter)
+        for (key, status, *_), member in zip(wanted, members, strict=True):
+            if status != "starting":
+                wait(state, key, 0)
+                state.started(member, 0)
+                state.decide(0)
+        for (_, status, *since), member in zip(wanted, members, strict=True):
+            if status not in {"starting", "leased"}:
+                at = float(since[0]) if since else 0.0
+                state.released(member, at, used=status == "resetting", broken=status == "stopping")
+        state.decide(0)
+        state.limits = replace(state.limits, spares=self.spares)
+        return state, members, [wait(state, key) for key in self.waiting.split()]
+
+
+CASES = [
+    Case("nothing to do", "", "", []),
+    Case("an empty pool starts", "", "A", ["start A"]),
+    Case("each waiter has its own start", "", "A A B", ["start A", "start A", "start B"]),
+    Case("an idle one is handed out", "A idle 10", "A", ["hand m1 to w1"]),
+    Case(
+        "the most recently used one first", "A idle 10, A idle 30, A idle 20", "A A", ["hand m2 to w1", "hand m3 to w2"]
+    ),
+    Case("a starting one is waited for", "A starting", "A", []),
+    Case("a resetting one is waited for", "A resetting", "A", []),
+    Case("but only by one", "A starting", "A A", ["start A"]),
+    Case("idle is better than resetting", "A resetting, A idle 10", "A", ["hand m2 to w1"]),
+    Case("another key's reset is no use", "B resetting", "A", ["start A"]),
+    Case("a free slot is better than evicting", "B idle 10", "A", ["start A"]),
+    Case("a full pool evicts the longest idle", "B idle 20, C idle 10", "A", ["stop m2"], max_processes=2),
+    Case("one eviction each", "B idle 20, C idle 10", "A A", ["stop m2", "stop m1"], max_processes=2),
+    Case("an idle one beats one that is stopping anyway", "B idle, C stopping", "A", ["stop m1"], max_processes=2),
+    Case("all leased: wait", "A leased, B leased", "A B C", [], max_processes=2),
+    Case("all stopping: wait", "A stopping", "A", [], max_processes=1),
+    Case("nobody evicts what starts or resets", "B starting, B resetting", "A", [], max_processes=2),
+    Case("the first in line wins over a better fit", "B idle", "A B", ["stop m1"], max_processes=1),
+    Case("later ones still get what earlier ones cannot use", "A leased, B idle", "A B", ["stop m2"], max_processes=2),
+    Case("and what they do not need", "A starting, B idle", "A B", ["hand m2 to w2"], max_processes=2),
+    Case("a single-use process serves its one waiter", "", "once", ["start once"]),
+    Case("a single-use one nobody waits for is stopped", "once starting, A idle", "A", ["hand m2 to w1"]),
+    Case("a spare beyond the waiter's own", "", "A", ["start A", "start A"], spares=1),
+    Case("a spare replaces the one handed out", "A idle", "A", ["hand m1 to w1", "start A"], spares=1),
+    Case("a second idle one is spare enough", "A idle, A idle", "A", ["hand m2 to w1"], spares=1),
+    Case("a resetting one is spare enough", "A idle, A resetting", "A", ["hand m1 to w1"], spares=1),
+    Case("no spare for what is used once", "", "once", ["start once"], spares=2),
+    Case("no spare without room", "", "A", ["start A"], spares=1, max_processes=1),
+    Case("no spare evicts", "A idle, B idle", "A", ["hand m1 to w1"], spares=2, max_processes=2),
+    Case("no spare before a waiter", "", "A B", ["start A", "start B"], spares=1, max_processes=2),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_table_of_decisions(case: Case) -> None:
+    """Members and waiters on the left, decisions on the right; asked again, there is nothing more."""
+    state, members, waiters = case.build()
+    assert shown(state.decide(NOW), members, waiters) == case.decided
+    assert state.decide(NOW) == []
+
+
+def test_a_slot_made_free_belongs_to_its_waiter() -> None:
+    """The waiter that had a member stopped does not have another one stopped, and starts as soon as it can."""
+    state = pool(2)
+    first, second = leased(state, "B"), leased(state, "C")
+    state.released(first, NOW, used=False, broken=False)
+    wait(state, "A")
+    assert state.decide(NOW) == [Stop(first)]
+    state.released(second, NOW, used=False, broken=False)
+    assert state.decide(NOW) == []
+    state.stopped(first)
+    (start,) = state.decide(NOW)
+    assert isinstance(start, Start)
+    assert start.key == "A"
+
+
+def test_an_eviction_is_not_wasted_when_its_waiter_leaves() -> None:
+    """The next waiter takes over the slot instead of evicting once more."""
+    state = pool(2)
+    first, second = leased(state, "B"), leased(state, "C")
+    state.released(first, NOW, used=False, broken=False)
+    gone = wait(state, "A")
+    assert state.decide(NOW) == [Stop(first)]
+    state.drop_waiter(gone)
+    state.released(second, NOW, used=False, broken=False)
+    wait(state, "A")
+    assert state.decide(NOW) == []
+
+
+def test_a_rare_key_is_not_starved_by_a_frequent_one() -> None:
+    """A member that comes back goes to the earliest waiter, not to the best match."""
+    state = pool(1)
+    member = leased(state, "A")
+    rare, frequent = wait(state, "B"), wait(state, "A")
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == [Reset(member)]
+    state.reset_done(member, NOW, clean=True)
+    assert state.decide(NOW) == [Stop(member)]
+    state.stopped(member)
+    (start,) = state.decide(NOW)
+    assert isinstance(start, Start)
+    assert start.key == "B"
+    state.started(start.member, NOW)
+    assert state.decide(NOW) == [Hand(rare, start.member)]
+    assert list(state.waiters) == [frequent]
+
+
+def test_a_used_member_is_reset_and_an_unused_one_is_not() -> None:
+    """What was never sent anything is as clean as it was."""
+    state = pool()
+    member = leased(state, "A")
+    state.released(member, NOW, used=False, broken=False)
+    assert state.decide(NOW) == []
+    assert (state.members[member].status, state.members[member].uses) == ("idle", 0)
+    waiter = wait(state, "A")
+    assert state.decide(NOW) == [Hand(waiter, member)]
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == [Reset(member)]
+    assert state.members[member].uses == 1
+
+
+def test_a_worn_out_member_is_stopped_instead_of_reset() -> None:
+    """The last use that the plan allows is the last."""
+    state = pool()
+    member = leased(state, "A")
+    for _ in range(MAX_USES["A"] - 1):
+        state.released(member, NOW, used=True, broken=False)
+        assert state.decide(NOW) == [Reset(member)]
+        state.reset_done(member, NOW, clean=True)
+        waiter = wait(state, "A")
+        assert state.decide(NOW) == [Hand(waiter, member)]
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == [Stop(member)]
+
+
+def test_a_broken_or_unclean_member_is_stopped() -> None:
+    """Nobody gets what another request may have left behind."""
+    state = pool()
+    broken, unclean = leased(state, "A"), leased(state, "A")
+    state.released(broken, NOW, used=False, broken=True)
+    state.released(unclean, NOW, used=True, broken=False)
+    assert state.decide(NOW) == [Stop(broken), Reset(unclean)]
+    state.reset_done(unclean, NOW, clean=False)
+    assert state.decide(NOW) == [Stop(unclean)]
+
+
+def test_an_unused_single_use_member_is_not_kept() -> None:
+    """Its waiter left before it was ready; no spare is made of it."""
+    state = pool()
+    waiter = wait(state, "once")
+    (start,) = state.decide(NOW)
+    state.drop_waiter(waiter)
+    state.started(start.member, NOW)
+    assert state.decide(NOW) == [Stop(start.member)]
+
+
+def test_a_failed_start_fails_one_waiter_and_the_others_start_their_own() -> None:
+    """Each start is counted on by one waiter; no failure is repeated for the same one."""
+    state = pool(1)
+    first, second = wait(state, "A"), wait(state, "A")
+    (start,) = state.decide(NOW)
+    assert state.start_failed(start.member) == first
+    (again,) = state.decide(NOW)
+    assert isinstance(again, Start)
+    assert state.start_failed(again.member) == second
+    assert state.decide(NOW) == []
+    assert not state.members
+
+
+def test_the_waiter_that_counted_on_the_failed_start_fails() -> None:
+    """Those who wait for another member's reset or start do not."""
+    state = pool()
+    resetting = leased(state, "A")
+    state.released(resetting, NOW, used=True, broken=False)
+    first, second, third = (wait(state, "A") for _ in range(3))
+    assert state.decide(NOW)[0] == Reset(resetting)
+    starts = [member for member in state.members if member != resetting]
+    assert state.start_failed(starts[1]) == third
+    state.reset_done(resetting, NOW, clean=True)
+    assert state.start_failed(starts[0]) == second  # also before the idle one was handed to the first
+    assert state.decide(NOW) == [Hand(first, resetting)]
+
+
+def test_a_failed_spare_is_not_tried_again_until_something_changes() -> None:
+    """The next waiter of the key, or a start that works, ends the pause."""
+    state = pool(spares=1)
+    waiter = wait(state, "A")
+    own, spare = (decision.member for decision in state.decide(NOW))
+    assert state.start_failed(spare) is None
+    assert state.decide(NOW) == []
+    state.started(own, NOW)
+    (hand, again) = state.decide(NOW)
+    assert hand == Hand(waiter, own)
+    assert state.start_failed(again.member) is None
+    assert state.decide(NOW) == []
+    state.released(own, NOW, used=True, broken=True)
+    assert state.decide(NOW) == [Stop(own)]
+    wait(state, "A")
+    assert shown(state.decide(NOW), [], []) == ["start A", "start A"]
+
+
+def test_wanted_spares_are_started_once() -> None:
+    """Warming is not a standing order: what is handed out later is replaced up to the usual number only."""
+    state = pool(4, spares=1)
+    state.want_spares("A", MAX_USES["A"], 3, NOW)
+    starts = state.decide(NOW)
+    assert shown(starts, [], []) == ["start A"] * 3
+    for start in starts:
+        state.started(start.member, NOW)
+    wait(state, "A")
+    assert [type(decision) for decision in state.decide(NOW)] == [Hand]
+    assert state.decide(NOW) == []
+
+
+def test_wanted_spares_stay_within_the_limit_and_the_plan() -> None:
+    """Room is room, and a single-use process is nobody's spare."""
+    state = pool(2)
+    state.want_spares("once", 1, 3, NOW)
+    assert state.decide(NOW) == []
+    state.want_spares("A", MAX_USES["A"], 3, NOW)
+    assert shown(state.decide(NOW), [], []) == ["start A"] * 2
+
+
+def test_an_idle_member_is_stopped_when_its_time_has_come() -> None:
+    """Not a moment earlier; the pool says itself when that is, and forgets the key."""
+    state = pool()
+    member = leased(state, "A", 0.0)
+    state.released(member, 10.0, used=False, broken=False)
+    assert state.decide(10.0) == []
+    assert state.next_wakeup(10.0) == IDLE  # the key was last used at 0
+    assert state.decide(IDLE) == []
+    assert state.next_wakeup(IDLE) == 10.0 + IDLE
+    assert state.decide(9.9 + IDLE) == []
+    assert state.decide(10.0 + IDLE) == [Stop(member)]
+    state.stopped(member)
+    assert state.decide(10.0 + IDLE) == []
+    assert state.next_wakeup(10.0 + IDLE) is None
+    assert (state.members, state.waiters, state.kinds) == ({}, {}, {})
+
+
+def test_a_spare_is_stopped_too_and_not_replaced_when_nobody_uses_the_key() -> None:
+    """A key out of use has no spares."""
+    state = pool(spares=1)
+    member = leased(state, "A", 0.0)
+    (spare,) = set(state.members) - {member}
+    state.started(spare, 1.0)
+    state.released(member, 1.0, used=True, broken=True)
+    assert state.decide(1.0) == [Stop(member)]
+    state.stopped(member)
+    assert state.decide(1.0 + IDLE) == [Stop(spare)]
+    state.stopped(spare)
+    assert state.decide(1.0 + IDLE) == []
+
+
+def test_a_dead_idle_member_gives_its_slot_back() -> None:
+    """Its place is taken by a new one when somebody waits."""
+    state = pool(1)
+    member = leased(state, "A")
+    state.released(member, NOW, used=False, broken=False)
+    wait(state, "A")
+    state.died(member)
+    assert shown(state.decide(NOW), [], []) == ["start A"]
+
+
+def test_closing_stops_everything_and_late_news_change_nothing() -> None:
+    """Whoever still holds a member or works on one may report to a closed pool."""
+    state = pool(4)
+    held, resetting = leased(state, "A"), leased(state, "A")
+    state.released(resetting, NOW, used=True, broken=False)
+    waiter = wait(state, "B")
+    (_, start) = state.decide(NOW)
+    assert state.close() == [waiter]
+    assert state.decide(NOW) == [Stop(held), Stop(resetting), Stop(start.member)]
+    state.released(held, NOW, used=True, broken=False)
+    state.reset_done(resetting, NOW, clean=True)
+    state.started(start.member, NOW)
+    assert state.start_failed(start.member) is None
+    state.died(held)
+    assert {member.status for member in state.members.values()} == {"stopping"}
+    for member in list(state.members):
+        state.stopped(member)
+    assert state.decide(NOW) == []
+    assert state.next_wakeup(NOW) is None

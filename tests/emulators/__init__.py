@@ -1,0 +1,1 @@
+"""The vendors' services, on this machine."""

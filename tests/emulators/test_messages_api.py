@@ -1,0 +1,227 @@
+"""The emulator and the proxy do what the proofs rest on."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+
+from tests.emulators.messages_api import MessagesAPI, Recorded, scenarios
+from tests.emulators.refusing_proxy import RefusingProxy
+
+BOUND = 20
+Post = Callable[[str], http.client.HTTPResponse]
+
+
+@pytest.fixture
+def api() -> Iterator[MessagesAPI]:
+    """An emulator of its own for each test."""
+    with MessagesAPI() as running:
+        yield running
+
+
+@pytest.fixture
+def post(api: MessagesAPI) -> Iterator[Post]:
+    """Ask with this user text; the answer is not yet read."""
+    with ExitStack() as opened:
+
+        def ask(text: str) -> http.client.HTTPResponse:
+            connection = opened.enter_context(closing(connect(api)))
+            content = [{"type": "text", "text": text}]
+            messages = [{"role": "user", "content": content}, {"role": "system", "content": "# Environment"}]
+            body = json.dumps({"model": "some-model", "messages": messages})
+            headers = {"Content-Type": "application/json", "Connection": "close"}
+            connection.request("POST", "/v1/messages?beta=true", body, headers)
+            return opened.enter_context(closing(connection.getresponse()))
+
+        yield ask
+
+
+def connect(api: MessagesAPI) -> http.client.HTTPConnection:
+    """A client of it."""
+    return http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=BOUND)
+
+
+def events(answer: http.client.HTTPResponse) -> list[dict[str, Any]]:
+    """The whole SSE stream."""
+    blocks = answer.read().decode().split("\n\n")
+    return [json.loads(block.split("\ndata: ", 1)[1]) for block in blocks if block]
+
+
+def said(stream: list[dict[str, Any]]) -> list[str]:
+    """The text deltas of a stream."""
+    return [event["delta"]["text"] for event in stream if event.get("delta", {}).get("type") == "text_delta"]
+
+
+def test_a_request_is_answered_in_events_and_recorded(api: MessagesAPI, post: Post):
+    """What was sent can be looked at, with its times."""
+    answer = post("hello [[scenario:text n=2]]")
+    stream = events(answer)
+    assert answer.getheader("content-type", "").startswith("text/event-stream")
+    assert [event["type"] for event in stream] == [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+    assert stream[0]["message"]["model"] == "some-model"
+    api.wait_for(lambda seen: seen.requests[0].finished is not None)
+    (request,) = api.of("hello")
+    assert (request.method, request.path, request.cut) == ("POST", "/v1/messages", False)
+    assert request.headers["content-type"] == "application/json"
+    assert request.body["messages"][0]["content"][0]["text"].startswith("hello")
+    assert request.arrived <= (request.first_byte or 0) <= (request.finished or 0)
+    assert api.of("goodbye") == []
+
+
+def test_echo_gives_the_text_back_without_its_marker(post: Post):
+    """Several deltas, nothing lost."""
+    parts = said(events(post(" tell me: 漢字 \u2028 done\n[[scenario:echo]]")))
+    assert len(parts) > 1
+    assert "".join(parts) == " tell me: 漢字 \u2028 done\n"
+
+
+def test_a_flaky_scenario_fails_first_and_then_succeeds_per_marker(api: MessagesAPI, post: Post):
+    """Counted by marker, so that tests do not disturb each other."""
+    statuses = [
+        post(f"x [[scenario:flaky_e529 id={key} times={times}]]").status
+        for key, times in [("a", 1), ("b", 2), ("a", 1), ("b", 2), ("b", 2)]
+    ]
+    assert statuses == [529, 529, 200, 529, 200]
+    api.clear()
+    assert api.requests == []
+    assert post("x [[scenario:flaky_e529 id=a]]").status == 529
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "kind"),
+    [
+        ("e400", 400, "invalid_request_error"),
+        ("e401", 401, "authentication_error"),
+        ("e429 retry_after=7", 429, "rate_limit_error"),
+        ("limit", 429, "rate_limit_error"),
+        ("too_long", 400, "invalid_request_error"),
+        ("no_such_scenario", 400, "invalid_request_error"),
+    ],
+)
+def test_an_error_comes_as_the_vendor_words_it(post: Post, name: str, status: int, kind: str):
+    """Status, body and, where given, retry-after."""
+    answer = post(f"x [[scenario:{name}]]")
+    assert answer.status == status
+    assert json.loads(answer.read())["error"]["type"] == kind
+    assert answer.getheader("retry-after") == ("7" if "retry_after" in name else None)
+
+
+def test_a_limit_stands_in_the_headers(post: Post):
+    """Where the CLI reads it."""
+    headers = dict(post("x [[scenario:limit]]").getheaders())
+    assert headers["anthropic-ratelimit-unified-status"] == "rejected"
+    assert headers["anthropic-ratelimit-unified-reset"] == str(scenarios.RESETS_AT)
+
+
+def test_a_drop_breaks_the_stream_off(api: MessagesAPI, post: Post):
+    """The deltas before it arrive."""
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        post("x [[scenario:drop]]").read()
+    assert caught.value.partial.count(b"text_delta") == 3
+    api.wait_for(lambda seen: seen.requests[0].cut)
+
+
+def test_a_drop_before_the_first_byte_gives_nothing(post: Post):
+    """Not even a status line."""
+    with pytest.raises(http.client.RemoteDisconnected):
+        post("x [[scenario:drop0]]")
+
+
+def test_a_truncated_stream_ends_cleanly_without_its_message_end(post: Post):
+    """HTTP says it is whole, the protocol says it is not."""
+    assert events(post("x [[scenario:truncated]]"))[-1]["type"] == "content_block_stop"
+
+
+def test_a_hanging_answer_ends_when_the_client_leaves(api: MessagesAPI, post: Post):
+    """And the record says that it was cut."""
+    answer = post("x [[scenario:hang]]")
+    assert b"message_start" in answer.readline() + answer.readline()
+    answer.close()
+    api.wait_for(lambda seen: seen.requests[0].finished is not None)
+    assert api.requests[0].cut
+
+
+def test_the_scenarios_that_stream_are_whole_messages(post: Post):
+    """Every scenario that ends by itself opens, counts and closes what it should."""
+    for name in ("text", "unicode", "thinking", "usage", "max_tokens", "stop_sequence", "refusal", "refusal0", "empty"):
+        stream = events(post(f"x [[scenario:{name}]]"))
+        kinds = [event["type"] for event in stream]
+        assert (kinds[0], kinds[-2:]) == ("message_start", ["message_delta", "message_stop"]), name
+        assert kinds.count("content_block_start") == kinds.count("content_block_stop"), name
+
+
+def test_other_paths_are_answered_plainly_and_kept_apart(api: MessagesAPI):
+    """The CLI's side questions do not count as model requests."""
+    connection = connect(api)
+    statuses: list[int] = []
+    for method, path in [("HEAD", "/api/hello"), ("GET", "/api/oauth/profile"), ("POST", "/v1/messages/count_tokens")]:
+        connection.request(method, path, b"{}" if method == "POST" else None)
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+    assert statuses == [200, 404, 200]
+    assert [each.path for each in api.other] == ["/api/hello", "/api/oauth/profile", "/v1/messages/count_tokens"]
+    assert api.requests == []
+
+
+def test_waiting_for_what_does_not_come_is_bounded(api: MessagesAPI):
+    """A test fails, it does not hang."""
+    with pytest.raises(TimeoutError):
+        api.wait_for(lambda seen: bool(seen.requests), timeout=0.05)
+
+
+def test_the_search_text_has_characters_instead_of_escapes():
+    """A marker in any script can be found."""
+    assert "漢字" in Recorded("POST", "/", {}, b"", {"text": "漢字"}, 0.0).text
+
+
+def test_the_emulator_runs_as_a_program_until_its_stdin_ends():
+    """Benchmarks keep it out of their process."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.emulators.messages_api"],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=BOUND)
+        connection.request("POST", "/v1/messages", json.dumps({"model": "m", "messages": []}))
+        assert b"message_stop" in connection.getresponse().read()
+        connection.close()
+        process.communicate(timeout=BOUND)
+        assert process.returncode == 0
+
+
+def test_the_refusing_proxy_lets_nothing_through_and_names_what_tried():
+    """CONNECT and plain requests alike."""
+    with RefusingProxy() as proxy:
+        opener = build_opener(ProxyHandler({"http": proxy.url, "https": proxy.url}))
+        for url in ("http://plain.invalid/path", "https://secure.invalid/path"):
+            with pytest.raises(OSError, match="403") as caught:
+                opener.open(url, timeout=BOUND)
+            if isinstance(caught.value, HTTPError):
+                caught.value.close()
+    assert proxy.attempts == ["http://plain.invalid/path", "secure.invalid:443"]
+    assert proxy.environment["https_proxy"] == proxy.url

@@ -1,0 +1,53 @@
+"""`uutel-bridge demo`: the main job, through LiteLLM, on fakes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from rich.console import Console
+
+from uutel_bridge import testing
+from uutel_bridge.core.registry import parts, provider_names, register
+
+_FIRST = "Say something. [[scenario:text]]"
+_SECOND = "Repeat my words: a second turn, with the first one in its history. [[scenario:echo]]"
+
+
+def run() -> None:
+    """Stream two turns of a conversation from every provider's fake."""
+    console = Console(highlight=False)
+    console.print("[bold]These answers come from fake CLIs that ship with uutel-bridge: no login, no network.[/bold]")
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else LiteLLM asks the network for prices
+    with console.status("Importing LiteLLM ..."):
+        register()
+    with testing.fake_clis():
+        for name in provider_names():
+            _converse(console, f"uutel/{name}/{parts(name).default_model}")
+
+
+def _converse(console: Console, model: str) -> None:
+    console.print(f"\n[bold]{model}[/bold]")
+    messages: list[dict[str, str]] = []
+    for text in (_FIRST, _SECOND):
+        messages.append({"role": "user", "content": text})
+        console.print(f"[dim]user[/dim]      {text}", markup=True)
+        messages.append({"role": "assistant", "content": _stream(console, model, messages)})
+
+
+def _stream(console: Console, model: str, messages: list[dict[str, str]]) -> str:
+    import litellm
+
+    console.print("[dim]assistant[/dim] ", end="")
+    answer, usage = "", ""
+    stream: Any = litellm.completion(
+        model=model, messages=messages, stream=True, stream_options={"include_usage": True}
+    )
+    for chunk in stream:
+        if chunk.choices and (text := chunk.choices[0].delta.content):
+            console.print(text, end="", markup=False)
+            answer += text
+        if reported := getattr(chunk, "usage", None):
+            usage = f"{reported.prompt_tokens} tokens in, {reported.completion_tokens} out"
+    console.print(f"\n[dim]          {usage}[/dim]")
+    return answer

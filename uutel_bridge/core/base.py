@@ -1,0 +1,162 @@
+"""The LiteLLM face: its four calls, once, as views of one turn."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, ClassVar
+
+import litellm
+from litellm.llms.custom_llm import CustomLLM
+from litellm.types.utils import ModelResponse, ModelResponseStream
+
+from uutel_bridge.core import chunks, loop
+from uutel_bridge.core.bridge import Bridge, Call, Options, bridge
+from uutel_bridge.core.errors import BadRequest, UnsupportedParam, UUError
+from uutel_bridge.core.events import Event
+from uutel_bridge.core.litellm_errors import to_litellm
+from uutel_bridge.core.prices import register_prices
+from uutel_bridge.core.request import read_request
+
+_PLUMBING = frozenset({"max_retries", "stream", "stream_options"})
+"""What LiteLLM puts among the optional parameters and carries out by itself."""
+
+_IDLE_LIMIT = 300.0
+"""Seconds after which a stream that nobody reads gives its process back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A LiteLLM call, read and checked."""
+
+    model: str
+    bridge: Bridge
+    call: Call
+    choices: int
+
+
+class BaseUU(CustomLLM):
+    """A provider as a LiteLLM custom provider. Subclasses say which one, nothing more."""
+
+    provider_name: ClassVar[str]
+    """As in `<provider_name>/<model>`."""
+    supported_models: ClassVar[tuple[str, ...]] = ()
+    """Names worth offering; any other that the vendor takes works as well."""
+
+    def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """A whole answer, for a thread that may wait."""
+        with _litellm_errors(kwargs):
+            ask = self._read(kwargs)
+            turns = loop.run(partial(ask.bridge.collect, ask.call, ask.choices))
+        return chunks.fold(kwargs["model_response"], ask.model, turns)
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """A whole answer."""
+        with _litellm_errors(kwargs):
+            ask = self._read(kwargs)
+            turns = await loop.arun(partial(ask.bridge.collect, ask.call, ask.choices))
+        return chunks.fold(kwargs["model_response"], ask.model, turns)
+
+    def streaming(self, *args: Any, **kwargs: Any) -> Iterator[ModelResponseStream]:  # pyright: ignore[reportIncompatibleMethodOverride]  # LiteLLM 1.89 takes these chunks, its annotation does not say so
+        """Chunks as they come, for a thread that may wait."""
+        with _litellm_errors(kwargs):
+            return _chunks(kwargs, *self._open(kwargs))
+
+    def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[ModelResponseStream]:  # pyright: ignore[reportIncompatibleMethodOverride]  # likewise
+        """Chunks as they come. Not a coroutine: what is wrong with the request is said before the first chunk."""
+        with _litellm_errors(kwargs):
+            return _achunks(kwargs, *self._open(kwargs))
+
+    def _route(self, model: str) -> tuple[str, str]:
+        """Which provider a model name means, and the name that its vendor knows."""
+        return self.provider_name, model
+
+    def _open(self, kwargs: Mapping[str, Any]) -> tuple[chunks.ChunkStream, loop.Stream[Event]]:
+        ask = self._read(kwargs)
+        if ask.choices > 1:
+            raise UnsupportedParam("n: several choices cannot be streamed through LiteLLM.", param="n")
+        stream = loop.open_stream(partial(ask.bridge.run, ask.call), idle_limit=_IDLE_LIMIT)
+        return chunks.ChunkStream(ask.model), stream
+
+    def _read(self, kwargs: Mapping[str, Any]) -> _Ask:
+        name, model = self._route(kwargs["model"])
+        optional: Mapping[str, Any] = kwargs["optional_params"]
+        about: Mapping[str, Any] = kwargs["litellm_params"]
+        params = {key: value for key, value in optional.items() if key not in _PLUMBING}
+        if kwargs.get("headers"):
+            params["extra_headers"] = kwargs["headers"]
+        provider = bridge(name)
+        chat = read_request(
+            model,
+            kwargs["messages"],
+            params,
+            provider=name,
+            supported=provider.parts.transform.supported,
+            drop_unsupported=bool(about.get("drop_params") or litellm.drop_params),
+        )
+        options = Options(
+            timeout=kwargs.get("timeout"),
+            api_key=kwargs.get("api_key"),
+            api_base=kwargs.get("api_base"),
+            # The Router always brings max_retries, 0 included.
+            retried_by_caller="max_retries" in optional,
+        )
+        return _Ask(kwargs["model"], provider, provider.call(chat, options), chat.n)
+
+
+class UutelUU(BaseUU):
+    """All providers under one name: `uutel/<provider>/<model>`."""
+
+    provider_name = "uutel"
+
+    def _route(self, model: str) -> tuple[str, str]:
+        name, slash, rest = model.partition("/")
+        if not slash or not rest:
+            raise BadRequest(f"{model!r}: the form is uutel/<provider>/<model>.", param="model")
+        return name, rest
+
+
+@cache
+def shared_handler() -> UutelUU:
+    """The instance that `uutel_bridge.handler` is; a proxy config names it. Making it registers prices, too."""
+    register_prices()
+    return UutelUU()
+
+
+@contextmanager
+def _litellm_errors(kwargs: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except UUError as error:
+        raise to_litellm(error, kwargs["model"]) from error
+
+
+def _chunks(
+    kwargs: Mapping[str, Any], out: chunks.ChunkStream, stream: loop.Stream[Event]
+) -> Iterator[ModelResponseStream]:
+    try:
+        while True:
+            with _litellm_errors(kwargs):
+                events = stream.take()
+            if not events:
+                return
+            yield from out.feed(events)
+    finally:
+        stream.close()
+
+
+async def _achunks(
+    kwargs: Mapping[str, Any], out: chunks.ChunkStream, stream: loop.Stream[Event]
+) -> AsyncIterator[ModelResponseStream]:
+    try:
+        while True:
+            with _litellm_errors(kwargs):
+                events = await stream.atake()
+            if not events:
+                return
+            for chunk in out.feed(events):
+                yield chunk
+    finally:
+        stream.close()

@@ -1,0 +1,63 @@
+"""Our failures as LiteLLM's: one table, the most specific class wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import httpx
+from litellm import exceptions as lite
+
+from uutel_bridge.core import errors as uu
+
+_Make: TypeAlias = Callable[[Any, str, dict[str, Any]], Exception]
+
+
+def _response(status: int, headers: Mapping[str, str] | None = None) -> httpx.Response:
+    """LiteLLM's classes want an HTTP answer; the Router reads `retry-after` from its headers."""
+    request = httpx.Request("POST", "cli://uutel-bridge")  # the protocol that was spoken is not HTTP
+    return httpx.Response(status, headers=headers, request=request)
+
+
+def _rate_limited(error: uu.RateLimited, message: str, facts: dict[str, Any]) -> Exception:
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(max(0, round(error.retry_after)))
+    if error.resets_at is not None:
+        headers["x-uutel-resets-at"] = str(round(error.resets_at))
+    if error.scope:
+        headers["x-uutel-limit-scope"] = error.scope
+    return lite.RateLimitError(message, response=_response(429, headers), **facts)
+
+
+def _unavailable(error: uu.VendorUnavailable, message: str, facts: dict[str, Any]) -> Exception:
+    if error.status is None:
+        return lite.APIConnectionError(message, **facts)
+    if error.status in {502, 503, 504, 529}:
+        return lite.ServiceUnavailableError(message, response=_response(503), **facts)
+    return lite.InternalServerError(message, response=_response(500), **facts)
+
+
+_TABLE: Mapping[type[uu.UUError], _Make] = {
+    uu.BadRequest: lambda _e, m, f: lite.BadRequestError(m, response=_response(400), **f),
+    uu.UnsupportedParam: lambda _e, m, f: lite.UnsupportedParamsError(m, **f),
+    uu.ContextTooLong: lambda _e, m, f: lite.ContextWindowExceededError(m, response=_response(400), **f),
+    uu.CLINotFound: lambda _e, m, f: lite.APIConnectionError(m, **f),
+    uu.CLIVersion: lambda _e, m, f: lite.APIConnectionError(m, **f),
+    uu.LoginMissing: lambda _e, m, f: lite.AuthenticationError(m, response=_response(401), **f),
+    uu.PermissionDenied: lambda _e, m, f: lite.PermissionDeniedError(m, response=_response(403), **f),
+    uu.ModelNotFound: lambda _e, m, f: lite.NotFoundError(m, response=_response(404), **f),
+    uu.RateLimited: _rate_limited,
+    uu.ContentBlocked: lambda _e, m, f: lite.ContentPolicyViolationError(m, response=_response(400), **f),
+    uu.VendorUnavailable: _unavailable,
+    uu.VendorTimeout: lambda _e, m, f: lite.Timeout(m, **f),
+    uu.CLIExited: lambda _e, m, f: lite.APIConnectionError(m, **f),
+    uu.ProtocolError: lambda _e, m, f: lite.APIConnectionError(m, **f),
+    uu.UUError: lambda _e, m, f: lite.APIConnectionError(m, **f),
+}
+
+
+def to_litellm(error: uu.UUError, model: str) -> Exception:
+    """LiteLLM's exception for ours; raise it `from` ours, which stays reachable as `__cause__`."""
+    make = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
+    return make(error, str(error), {"llm_provider": error.provider or "uutel", "model": model})

@@ -1,0 +1,57 @@
+"""What LiteLLM should know of our models before a call: their limits, abilities and prices."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from uutel_bridge.core import registry
+from uutel_bridge.core.provider import Model
+
+
+def register_prices() -> None:
+    """Tell LiteLLM's model table of every model of every provider, under both of its names.
+
+    A request's own price comes with its usage; these serve `get_model_info`, budgets and a proxy's model page.
+    """
+    import litellm
+
+    table: dict[str, dict[str, Any]] = {}
+    for name in registry.provider_names():
+        for model in registry.parts(name).models:
+            table[f"uutel/{name}/{model.name}"] = _entry("uutel", model)
+            table[f"{name}/{model.name}"] = _entry(name, model)
+    with _quiet(litellm):
+        litellm.register_model(table)
+
+
+@contextmanager
+def _quiet(litellm: Any) -> Iterator[None]:
+    """LiteLLM warns of every model that brings its own prices, and prints advice for a provider it does not know."""
+    logger = logging.getLogger("LiteLLM")
+    level, advice = logger.level, litellm.suppress_debug_info
+    logger.setLevel(logging.ERROR)
+    litellm.suppress_debug_info = True
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        litellm.suppress_debug_info = advice
+
+
+def _entry(provider: str, model: Model) -> dict[str, Any]:
+    return {
+        "litellm_provider": provider,
+        "mode": "chat",
+        "max_input_tokens": model.max_input_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "max_tokens": model.max_output_tokens,
+        "input_cost_per_token": model.input_cost,
+        "output_cost_per_token": model.output_cost,
+        "cache_read_input_token_cost": model.cache_read_cost,
+        "cache_creation_input_token_cost": model.cache_creation_cost,
+        "supports_system_messages": True,
+        "supports_vision": True,
+    }

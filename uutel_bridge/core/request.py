@@ -1,0 +1,107 @@
+"""What the caller asked for, checked once, in no vendor's words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from uutel_bridge.core.errors import BadRequest, UnsupportedParam
+from uutel_bridge.core.messages import Message, read_messages
+
+ASK_NOTHING: Mapping[str, tuple[object, ...]] = {
+    "frequency_penalty": (0,),
+    "logprobs": (False,),
+    "modalities": (["text"],),
+    "parallel_tool_calls": (True, False),
+    "presence_penalty": (0,),
+    "response_format": ({"type": "text"},),
+    "store": (False,),
+    "tool_choice": ("auto", "none"),
+    "tools": ([],),
+}
+"""Values that clients send out of habit and that change nothing, so a provider without the parameter can take them.
+
+`tool_choice` and `parallel_tool_calls` say how to use tools, and stand here because without `tools` there are none.
+"""
+
+
+_OTHER_NAMES: Mapping[str, str] = {"effort": "reasoning_effort", "max_completion_tokens": "max_tokens"}
+"""Second names: OpenAI's newer one, and ours for what LiteLLM does not let through to a custom provider."""
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class ChatRequest(BaseModel):
+    """An OpenAI chat request after validation. A field that is None was not asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    model: str = Field(min_length=1)
+    messages: tuple[Message, ...]
+    max_tokens: int | None = Field(default=None, ge=1)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)] = ()
+    reasoning_effort: str | None = Field(default=None, min_length=1)
+    n: int = Field(default=1, ge=1, le=128)
+
+
+def read_request(
+    model: str,
+    messages: object,
+    params: Mapping[str, Any],
+    *,
+    provider: str,
+    supported: Iterable[str],
+    drop_unsupported: bool = False,
+) -> ChatRequest:
+    """An OpenAI request, as LiteLLM hands it over, as a checked `ChatRequest`.
+
+    Args:
+        model: The name without the provider's prefix.
+        messages: OpenAI's list.
+        params: OpenAI's other parameters by name; `extra_body` is unpacked.
+        provider: Named in errors.
+        supported: Parameters that this provider can carry out.
+        drop_unsupported: LiteLLM's `drop_params`: leave out what the provider cannot do, instead of refusing it.
+
+    Raises:
+        BadRequest: Something cannot be right; `param` names it.
+        UnsupportedParam: Something is right, but not possible here.
+    """
+    given = _given(params)
+    known = {*supported, "n"}
+    unsupported = sorted(set(given) - known)
+    if unsupported and not drop_unsupported:
+        raise _unsupported(unsupported[0], provider)
+    asked = {name: value for name, value in given.items() if name in known}
+    try:
+        return ChatRequest(model=model, messages=read_messages(messages), **asked)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        param = ".".join(str(step) for step in first["loc"])
+        raise BadRequest(f"{param}: {first['msg']}.", param=param, provider=provider) from exc
+    except BadRequest as exc:
+        exc.provider = provider
+        raise
+
+
+def _given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What was really asked for: without nulls, habits and the wrapping of `extra_body`."""
+    flat = {name: value for name, value in params.items() if name != "extra_body"}
+    extra = params.get("extra_body")
+    if isinstance(extra, Mapping):
+        flat.update(cast("Mapping[str, Any]", extra))
+    return {name: value for name, value in flat.items() if value is not None and value not in ASK_NOTHING.get(name, ())}
+
+
+def _unsupported(name: str, provider: str) -> UnsupportedParam:
+    return UnsupportedParam(
+        f"{provider} does not support the parameter {name!r}. Leave it out, or pass drop_params=True.",
+        param=name,
+        provider=provider,
+    )

@@ -1,0 +1,102 @@
+"""One turn, in order: deadline, lease, the vendor's messages, events; and another try where that is right."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any, Generic
+
+import anyio
+
+from uutel_bridge.core.errors import CLIExited, UUError, VendorTimeout
+from uutel_bridge.core.events import Event, Started
+from uutel_bridge.core.pool import Lease
+from uutel_bridge.core.provider import RequestT, ResponseT, Session, Transform
+from uutel_bridge.core.retry import RetryConfig, delay
+
+Emit = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Generic[RequestT, ResponseT]):
+    """What one turn needs, everything checked."""
+
+    provider: str
+    request: RequestT
+    transform: Transform[RequestT, ResponseT]
+    lease: Callable[[], Awaitable[Lease[Session[RequestT, ResponseT]]]]
+    timeout: float
+    """Seconds for the whole answer, waiting for a free process and further tries included."""
+    retry: RetryConfig | None
+    """None where the caller retries by itself."""
+
+
+async def run(turn: Turn[Any, Any], emit: Emit) -> None:
+    """Carry a turn out, handing each event to `emit` as it comes.
+
+    Raises:
+        VendorTimeout: `turn.timeout` is over.
+        UUError: What went wrong, after the tries that `turn.retry` allows; never another try once an event is out.
+    """
+    deadline = monotonic() + turn.timeout
+    with anyio.move_on_after(turn.timeout) as scope:
+        await _tries(turn, emit, deadline)
+    if scope.cancelled_caught:
+        raise VendorTimeout(
+            f"{turn.provider} gave no whole answer within {turn.timeout:g} s. Allow more with timeout=.",
+            provider=turn.provider,
+        )
+
+
+async def _tries(turn: Turn[Any, Any], emit: Emit, deadline: float) -> None:
+    attempt, stale_process_seen = 1, False
+    while True:
+        trial = _Trial(emit, attempt)
+        try:
+            return await _attempt(turn, trial)
+        except UUError as error:
+            error.provider = error.provider or turn.provider
+            if trial.begun:
+                raise
+            if isinstance(error, CLIExited) and trial.reused and not stale_process_seen:
+                # A warm process that had died unseen says nothing of this request.
+                stale_process_seen = True
+                continue
+            wait = turn.retry and delay(turn.retry, attempt, error, deadline - monotonic(), random.random())  # noqa: S311
+            if wait is None:
+                raise
+            await anyio.sleep(wait)
+            attempt += 1
+
+
+class _Trial:
+    """One attempt's way to the caller: notes whether anything got there."""
+
+    def __init__(self, emit: Emit, attempt: int) -> None:
+        self._emit = emit
+        self._attempt = attempt
+        self.begun = False
+        self.reused = False
+
+    async def emit(self, event: Event) -> None:
+        if isinstance(event, Started):
+            await self._emit(replace(event, attempts=self._attempt))
+        else:
+            self.begun = True
+            await self._emit(event)
+
+
+async def _attempt(turn: Turn[Any, Any], trial: _Trial) -> None:
+    translator = turn.transform.translator()
+    lease = await turn.lease()
+    trial.reused = lease.uses > 0
+    try:
+        async with aclosing(lease.session.run(turn.request)) as messages:
+            async for message in messages:
+                for event in translator.feed(message):
+                    await trial.emit(event)
+    finally:
+        lease.release()

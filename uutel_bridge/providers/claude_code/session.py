@@ -1,0 +1,211 @@
+"""The dialogue with a running `claude`: one process, one turn at a time, any turn after any other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import orjson
+
+from uutel_bridge.core.errors import ProtocolError, UUError
+from uutel_bridge.core.ndjson import LineFramer
+from uutel_bridge.core.process import Child
+from uutel_bridge.providers.claude_code.launch import turn_environment
+from uutel_bridge.providers.claude_code.models import (
+    ClaudeCodeRequest,
+    ClaudeCodeResponse,
+    ControlReply,
+    ControlResponse,
+    Result,
+    StreamEvent,
+    decode,
+)
+
+_START_SECONDS = 60.0
+"""A cold start takes half a second; a busy machine may take much longer."""
+_RESET_SECONDS = 10.0
+"""An interrupt is answered in 40 to 80 ms."""
+
+
+class ClaudeCodeSession:
+    """A process that answers turns.
+
+    A `reusable` one is told each turn's model, system prompt and parameters over its control channel, and forgets
+    the turn afterwards. One that is not was started for its only turn, with everything but the conversation.
+    """
+
+    def __init__(self, child: Child, *, reusable: bool) -> None:
+        self._child = child
+        self._reusable = reusable
+        self._framer = LineFramer()
+        self._read_ahead: deque[ClaudeCodeResponse] = deque()
+        self._request_ids = count(1)
+        self._user_lines: list[str] = []
+        """Ids of the user lines that the conversation now holds; a rewind names its first and last."""
+        self._asked = False
+        """A turn is under way: its result has not been read yet."""
+        self._stained = False
+        """The conversation holds something that a rewind does not take back."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._child.alive
+
+    async def start(self) -> None:
+        """Wait until the process answers.
+
+        Raises:
+            CLIExited: It ended instead.
+            ProtocolError: It does not know the control protocol, or did not answer in time.
+        """
+        if not self._reusable:
+            return  # its one turn begins with what would be asked here
+        with anyio.move_on_after(_START_SECONDS) as scope:
+            await self._control({"subtype": "initialize"})
+        if scope.cancelled_caught:
+            raise ProtocolError(
+                f"claude did not get ready within {_START_SECONDS:g} s.", evidence=self._child.stderr_tail
+            )
+
+    async def run(self, request: ClaudeCodeRequest, /) -> AsyncIterator[ClaudeCodeResponse]:
+        """The messages of one turn, up to its result."""
+        await self._configure(request)
+        await self._replay(request.messages[:-1])
+        await self._say(request.messages[-1], ask=True)
+        content_seen = False
+        while True:
+            message = await self._read()
+            if isinstance(message, Result):
+                self._asked = False
+            if isinstance(message, StreamEvent):
+                kind = message.event["type"]
+                content_seen = content_seen or kind == "content_block_start"
+                if _asks_again_after(message.event, content_seen=content_seen):
+                    await self._send_control({"subtype": "interrupt"})
+            yield message
+            if not self._asked:
+                return
+
+    async def reset(self) -> bool:
+        """Break off what is under way and forget the conversation; True only if the CLI confirms it."""
+        if not self._reusable or self._stained:
+            return False
+        try:
+            with anyio.fail_after(_RESET_SECONDS):
+                await self._break_off()
+                return await self._rewind()
+        except (TimeoutError, UUError):
+            return False
+
+    async def aclose(self) -> None:
+        """Stop the process."""
+        await self._child.aclose()
+
+    async def _configure(self, request: ClaudeCodeRequest) -> None:
+        if not self._reusable:
+            await self._control({
+                "subtype": "initialize",
+                "systemPrompt": [request.system_prompt],
+                "systemPromptSnapshot": False,
+            })
+            return
+        settings = {"env": turn_environment(request), "effortLevel": request.effort}
+        prompt = {"system_prompt": request.system_prompt} if request.system_prompt else {}
+        await self._control(
+            {"subtype": "set_model", "model": request.model, **prompt},
+            {"subtype": "apply_flag_settings", "settings": settings},
+        )
+
+    async def _replay(self, messages: tuple[Mapping[str, Any], ...]) -> None:
+        """Put earlier turns into the conversation, as turns."""
+        for message in messages:
+            if message["role"] == "assistant":
+                self._stained = self._stained or not self._user_lines
+                await self._send({
+                    "type": "assistant",
+                    "message": message,
+                    "uuid": str(uuid4()),
+                    "session_id": "",
+                    "parent_tool_use_id": None,
+                })
+                continue
+            await self._say(message, ask=False)
+            # Lines that do not wait for this are put in a wrong order, without an error.
+            while self._asked:
+                self._asked = not isinstance(await self._read(), Result)
+
+    async def _say(self, message: Mapping[str, Any], *, ask: bool) -> None:
+        uuid = str(uuid4())
+        self._user_lines.append(uuid)
+        self._asked = True
+        # client_composed: else `@path` in the text is read from disk, and a leading `/` is a command.
+        line = {"type": "user", "message": message, "uuid": uuid, "client_composed": True}
+        await self._send(line if ask else {**line, "shouldQuery": False})
+
+    async def _break_off(self) -> None:
+        if not self._asked:
+            return
+        await self._send_control({"subtype": "interrupt"})
+        while not isinstance(await self._read(), Result):
+            pass
+        self._asked = False
+
+    async def _rewind(self) -> bool:
+        if not self._user_lines:
+            return True
+        first, last = self._user_lines[0], self._user_lines[-1]
+        (reply,) = await self._control({
+            "subtype": "rewind_conversation",
+            "target_message_uuid": first,
+            "last_seen_user_message_uuid": last,
+        })
+        self._user_lines.clear()
+        return (reply.response or {}).get("rewound") is True
+
+    async def _control(self, *requests: Mapping[str, Any]) -> list[ControlReply]:
+        """Send control requests in one go, and wait for all their answers.
+
+        Raises:
+            ProtocolError: The CLI refused one of them.
+        """
+        ids = [await self._send_control(request) for request in requests]
+        replies: dict[str, ControlReply] = {}
+        while not all(known in replies for known in ids):
+            message = await self._read()
+            if isinstance(message, ControlResponse):
+                replies[message.response.request_id] = message.response
+        for request, reply in zip(requests, (replies[known] for known in ids), strict=True):
+            if reply.subtype != "success":
+                raise ProtocolError(f"claude refused {request['subtype']!r}.", evidence=reply.error or "")
+        return [replies[known] for known in ids]
+
+    async def _send_control(self, request: Mapping[str, Any]) -> str:
+        request_id = f"u{next(self._request_ids)}"
+        await self._send({"type": "control_request", "request_id": request_id, "request": request})
+        return request_id
+
+    async def _send(self, line: Mapping[str, Any]) -> None:
+        await self._child.send(orjson.dumps(line) + b"\n")
+
+    async def _read(self) -> ClaudeCodeResponse:
+        while not self._read_ahead:
+            chunk = await self._child.receive()
+            if not chunk:
+                raise await self._child.exited_error("claude ended in the middle of a turn.")
+            for line in self._framer.feed(chunk):
+                message = decode(line) if line else None
+                if message is not None:
+                    self._read_ahead.append(message)
+        return self._read_ahead.popleft()
+
+
+def _asks_again_after(event: Mapping[str, Any], *, content_seen: bool) -> bool:
+    """Whether the CLI would now ask the model a second time by itself, unless interrupted."""
+    if event["type"] == "message_delta":
+        return event["delta"].get("stop_reason") in {"max_tokens", "model_context_window_exceeded", "refusal"}
+    return event["type"] == "message_stop" and not content_seen

@@ -1,0 +1,54 @@
+"""Fake CLIs for tests and demonstrations: programs that speak the real ones' protocols, logged in to nothing.
+
+with uutel_bridge.testing.fake_clis():
+litellm.completion("uutel/claude-code/sonnet", [{"role": "user", "content": "[[scenario:text]]"}])
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from uutel_bridge.core import bridge
+
+_SCRUBBED = ("ANTHROPIC_", "CLAUDE_", "UUTEL_")
+"""Beginnings of variables that would lead a fake, or the bridge, to the user's own things."""
+
+
+def fakes_folder() -> Path:
+    """The folder that holds the fake executables, each under its CLI's own name."""
+    package = Path(__file__).parent
+    installed = package / "_fake_clis"
+    return installed if installed.is_dir() else package.parent / "fake_clis"
+
+
+@contextmanager
+def fake_clis() -> Iterator[Path]:
+    """Let every provider find its fake, with a made-up login, in a home of its own; yields that home.
+
+    For this process and its children, until the block ends. Settings made through `UUTEL_*` variables inside the
+    block count; those from outside do not.
+    """
+    before = dict(os.environ)
+    bridge.close()
+    with tempfile.TemporaryDirectory(prefix="uutel-fakes-") as folder:
+        home = Path(folder)
+        shutil.copytree(fakes_folder() / "home", home, dirs_exist_ok=True)
+        for name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
+            del os.environ[name]
+        os.environ |= {
+            "HOME": str(home),
+            "PATH": f"{fakes_folder()}{os.pathsep}{before.get('PATH', '')}",
+            "XDG_CACHE_HOME": str(home / ".cache"),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+        }
+        try:
+            yield home
+        finally:
+            bridge.close()
+            os.environ.clear()
+            os.environ.update(before)
