@@ -1,6 +1,7 @@
 """What "the model" answers: one table for the Messages API emulator and for the fake CLI.
 
-The last user text of a request names its scenario: `[[scenario:NAME key=value ...]]`; without one it is `text`.
+The last user text of a request names its scenario: `[[scenario:NAME key=value ...]]`; without one it is `text`. With
+`pause=SECONDS` any of them waits that long after its first event, as a model does.
 Standard library only, and little of it: the fake CLI has to start fast.
 """
 
@@ -75,7 +76,15 @@ def reply(body: dict[str, Any], call: int = 1) -> Reply:
     name, params = scenario_of(body)
     if name not in SCENARIOS:
         return _failure(400, "invalid_request_error", f"no such scenario: {name}")
-    return SCENARIOS[name](Asked(body, params, call))
+    answer = SCENARIOS[name](Asked(body, params, call))
+    return answer._replace(steps=_paused(answer.steps, float(params["pause"]))) if "pause" in params else answer
+
+
+def _paused(steps: Iterable[Step], seconds: float) -> Iterator[Step]:
+    walk = iter(steps)
+    yield from itertools.islice(walk, 1)
+    yield ("sleep", seconds)
+    yield from walk
 
 
 def sse(event: dict[str, Any]) -> bytes:

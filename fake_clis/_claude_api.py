@@ -19,7 +19,7 @@ import _claude_mischief as mischief
 from _claude_login import Login
 
 Step = tuple[Any, ...]
-RETRY_MESSAGES = 0.02
+LOOK_AT_STDIN = 0.02
 """Seconds between two looks at stdin while the server says nothing."""
 
 for _name in mischief.ANSWERING:  # the model itself has no part in them
@@ -93,6 +93,7 @@ def _over_http(base: str, body: dict[str, Any], login: Login) -> Iterator[Step]:
     host, _, path = rest.partition("/")
     connection = http.client.HTTPConnection(host)
     steps: SimpleQueue[Step] = SimpleQueue()
+    sockets: list[Any] = []
     headers = {"Content-Type": "application/json", "anthropic-version": "2023-06-01", "User-Agent": "claude-cli (fake)"}
     if login.method == "api_key":
         headers["x-api-key"] = login.token
@@ -102,6 +103,8 @@ def _over_http(base: str, body: dict[str, Any], login: Login) -> Iterator[Step]:
 
     def talk() -> None:
         try:
+            connection.connect()
+            sockets.append(connection.sock)
             connection.request("POST", target, json.dumps(body), headers)
             for step in _read(connection.getresponse()):
                 steps.put(step)
@@ -113,13 +116,21 @@ def _over_http(base: str, body: dict[str, Any], login: Login) -> Iterator[Step]:
     try:
         yield from _until_end(steps)
     finally:
-        connection.close()
+        for sock in sockets:  # close() alone would not wake a thread that reads
+            _hang_up(sock)
+
+
+def _hang_up(sock: Any) -> None:
+    try:
+        sock.shutdown(2)
+    except OSError:  # the server was faster
+        return
 
 
 def _until_end(steps: SimpleQueue[Step]) -> Iterator[Step]:
     while True:
         try:
-            step = steps.get(timeout=RETRY_MESSAGES)
+            step = steps.get(timeout=LOOK_AT_STDIN)
         except Empty:
             yield ("sleep", 0.0)
             continue

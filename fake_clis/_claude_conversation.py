@@ -10,6 +10,7 @@ import json
 import os
 import re
 import time
+from itertools import pairwise
 from typing import Any
 
 import _claude_models as models
@@ -78,11 +79,11 @@ class Conversation:
         stops = [entry for entry in self.entries if entry.stops]
         at = next((n for n, entry in enumerate(self.entries) if entry.stops and entry.uuid == target), None)
         if at is None:
-            return _not_rewound("target not found")
-        if last_seen != stops[-1].uuid:
-            later = len(stops) > 1 and last_seen is None
-            if later or last_seen is not None:
-                return _not_rewound("stale target" if later else "unseen later turn")
+            return not_rewound("target not found")
+        if last_seen is None and len(stops) > 1:
+            return not_rewound("stale target")
+        if last_seen not in {None, stops[-1].uuid}:
+            return not_rewound("unseen later turn")
         entry = self.entries[at]
         before = next((e.uuid or None for e in reversed(self.entries[:at]) if e.role == "assistant"), None)
         del self.entries[at:]
@@ -96,9 +97,14 @@ class Conversation:
     def wire(self) -> list[Message]:
         """The `messages` of a request, with the vendor's silent repairs."""
         messages: list[Message] = []
+        called: list[str] = []
         for entry in self.entries:
-            content = _assistant_content(entry) if entry.role == "assistant" else _user_content(entry)
-            if content is None:
+            if entry.role == "assistant":
+                content = _assistant_content(entry)
+                called = _calls({"content": content})
+            else:
+                content = _without_orphans(_user_content(entry), called)
+            if not content:
                 continue
             if messages and entry.role == "user" and messages[-1]["role"] == "user":
                 messages[-1]["content"] = _joined(messages[-1]["content"], content)
@@ -106,18 +112,19 @@ class Conversation:
                 messages.append({"role": entry.role, "content": content, "notes": [], "effort": ""})
             messages[-1]["notes"] += [entry.note] if entry.note else []
             messages[-1]["effort"] = entry.effort or messages[-1]["effort"]
-        _mend_tools(messages)
+        _add_missing_results(messages)
         return _with_breakpoint(_with_notes(messages))
 
 
-def _not_rewound(error: str) -> dict[str, Any]:
+def not_rewound(error: str) -> dict[str, Any]:
+    """The answer to a `rewind_conversation` that changes nothing."""
     reason = error.replace(" ", "_")
     return {"rewound": False, "prefillText": None, "precedingAssistantUuid": None, "error": error, "reason": reason}
 
 
 def turn_running() -> dict[str, Any]:
     """The answer to a `rewind_conversation` in mid-turn."""
-    return _not_rewound("turn running")
+    return not_rewound("turn running")
 
 
 def text_of(content: Any) -> str:
@@ -135,17 +142,19 @@ def blocks_of(content: Any) -> list[Block]:
 def _user_content(entry: Entry) -> Any:
     if isinstance(entry.content, str):
         return entry.content or NO_CONTENT
-    empty = {"type": "text", "text": ""}
-    return [{**block, "text": NO_CONTENT} if block == empty else block for block in entry.content or [empty]]
+    return _without_blank(blocks_of(entry.content)) or [{"type": "text", "text": NO_CONTENT}]
 
 
-def _assistant_content(entry: Entry) -> list[Block] | None:
-    """None: the message is left out, as one that holds nothing but blank text is."""
+def _without_blank(blocks: list[Block]) -> list[Block]:
+    return [block for block in blocks if block.get("type") != "text" or block.get("text", "").strip()]
+
+
+def _assistant_content(entry: Entry) -> list[Block]:
+    """Empty: the message is left out, as one that holds nothing but blank text is."""
     blocks = [block for block in blocks_of(entry.content) if block.get("type") != "thinking"]
     if not blocks:
         return [{"type": "text", "text": NO_CONTENT, "citations": []}]
-    kept = [block for block in blocks if block.get("type") != "text" or block.get("text", "").strip()]
-    return kept or None
+    return _without_blank(blocks)
 
 
 def _joined(first: Any, second: Any) -> list[Block]:
@@ -155,23 +164,26 @@ def _joined(first: Any, second: Any) -> list[Block]:
     return blocks + blocks_of(second)
 
 
-def _mend_tools(messages: list[Message]) -> None:
-    """Every call gets a result, every result has its call."""
-    called: list[str] = []
-    for message in list(messages):
-        if message["role"] == "assistant":
-            called = [block["id"] for block in message["content"] if block.get("type") == "tool_use"]
-            continue
+def _calls(message: Message) -> list[str]:
+    """Ids of the tool calls of an assistant message."""
+    return [block["id"] for block in blocks_of(message["content"]) if block.get("type") == "tool_use"]
+
+
+def _without_orphans(content: Any, called: list[str]) -> Any:
+    """Leave out the tool results that nobody asked for."""
+    if isinstance(content, str):
+        return content
+    return [block for block in content if block.get("type") != "tool_result" or block["tool_use_id"] in called]
+
+
+def _add_missing_results(messages: list[Message]) -> None:
+    """Give every tool call a result."""
+    for before, message in pairwise(messages):
         blocks = blocks_of(message["content"])
-        results = [b for b in blocks if b.get("type") == "tool_result" and b["tool_use_id"] in called]
-        rest = [b for b in blocks if b.get("type") != "tool_result"]
-        answered = {block["tool_use_id"] for block in results}
-        missing = [_missing(call) for call in called if call not in answered]
-        if missing or len(results) + len(rest) != len(blocks):
-            message["content"] = missing + results + rest
-        if not message["content"]:
-            messages.remove(message)
-        called = []
+        answered = {block.get("tool_use_id") for block in blocks}
+        missing = [_missing(call) for call in _calls(before) if call not in answered]
+        if missing:
+            message["content"] = missing + blocks
 
 
 def _missing(call: str) -> Block:
@@ -237,27 +249,25 @@ def system_blocks(settings: dict[str, Any]) -> list[Block]:
 _MENTION = re.compile(r"(?<!\S)@(\S+)")
 
 
-def mentioned_files(text: str, *, restricted: bool) -> list[Entry]:
+def mentioned_files(text: str, *, restricted: bool) -> list[str]:
     """What `@path` in a user text makes the CLI send before it: the file's content."""
-    entries: list[Entry] = []
+    told: list[str] = []
     for name in _MENTION.findall(text):
-        path = os.path.realpath(name)
-        outside = os.path.commonpath([path, os.getcwd()]) != os.getcwd()  # noqa: PTH109
+        path, here = os.path.realpath(name), os.path.realpath(os.curdir)
+        outside = os.path.commonpath([path, here]) != here
         if (restricted and outside) or not os.path.isfile(path):  # noqa: PTH113
             continue
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             lines = "".join(f"{n}\t{line}\n" for n, line in enumerate(file.read().split("\n"), 1))
         call = f'Called the Read tool with the following input: {{"file_path":"{path}"}}'
-        entries += [
-            Entry("user", f"<system-reminder>\n{call}\n</system-reminder>"),
-            Entry("user", f"<system-reminder>\nResult of calling the Read tool:\n{lines}</system-reminder>"),
-        ]
-    return entries
+        told.append(f"<system-reminder>\n{call}\n</system-reminder>")
+        told.append(f"<system-reminder>\nResult of calling the Read tool:\n{lines}</system-reminder>")
+    return told
 
 
 def local_command(text: str) -> str:
     """The CLI's own answer to a text that is one of its commands; "" if it is none."""
-    command = text.split()[0] if text.startswith("/") else ""
+    command = text.split(maxsplit=1)[0] if text.startswith("/") else ""
     known = {"/clear", "/compact", "/config", "/context", "/cost", "/help", "/init", "/login", "/mcp", "/model"}
     return f"{command} isn't available in this environment." if command in known else ""
 

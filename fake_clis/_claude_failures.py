@@ -38,6 +38,7 @@ TOO_LARGE = (
     " limit. Remove older images or compact the conversation."
 )
 WINDOWS = {"5h": "five_hour", "7d": "seven_day"}
+WINDOW_SECONDS = {"5h": 5 * 3600, "7d": 7 * 86_400}
 LIMIT_NAMES = {"five_hour": "5-hour", "seven_day": "weekly"}
 
 
@@ -68,12 +69,16 @@ def refused(status: int, headers: dict[str, str], body: dict[str, Any] | None, m
         missing = "It may not exist or you may not have access to it. Run --model to pick a different model."
         text = f"There's an issue with the selected model ({model}). {missing}"
         return Failure(text, "model_not_found", status, kind, repeats=1)
-    if status == 413:
-        return Failure(TOO_LARGE, "invalid_request", status, kind, terminal_reason="image_error")
     if status == 429:
         return _limited(headers, kind, message)
     if status >= 500:
         return _server_error(status, headers, kind, message)
+    return _bad_request(status, kind, message)
+
+
+def _bad_request(status: int, kind: str, message: str) -> Failure:
+    if status == 413:
+        return Failure(TOO_LARGE, "invalid_request", status, kind, terminal_reason="image_error")
     if message.startswith("prompt is too long"):
         return Failure("Prompt is too long", "invalid_request", status, kind, terminal_reason="prompt_too_long")
     return Failure(f"API Error: {status} {message}", "unknown", status, kind, repeats=2 if status == 400 else 0)
@@ -84,7 +89,9 @@ def _server_error(status: int, headers: dict[str, str], kind: str, message: str)
     gateway = f"your inference gateway ({base.partition('://')[2].split('/')[0]})" if base else ""
     advice = f"If it persists, check {gateway or 'https://status.claude.com'}."
     sentence = message.rstrip(".")
-    text = f"API Error: {status} {sentence}. This is a server-side issue, usually temporary \u2014 try again in a moment."
+    text = (
+        f"API Error: {status} {sentence}. This is a server-side issue, usually temporary \u2014 try again in a moment."
+    )
     return Failure(f"{text} {advice}", "server_error", status, kind, retry_delay=_delay(headers))
 
 
@@ -112,23 +119,41 @@ def _moment(seconds: int) -> str:
 
 def rate_limits(headers: dict[str, str], status: int) -> dict[str, Any]:
     """`rate_limit_info` of an answer, out of its `anthropic-ratelimit-unified-*` headers."""
-    unified = {
-        name.removeprefix("anthropic-ratelimit-unified-"): value
-        for name, value in headers.items()
-        if name.startswith("anthropic-ratelimit-unified-")
-    }
+    unified = _unified(headers)
     info: dict[str, Any] = {"status": unified.get("status", "rejected" if status == 429 else "allowed")}
     if "reset" in unified:
         info["resetsAt"] = int(unified["reset"])
     if "representative-claim" in unified:
         info["rateLimitType"] = unified["representative-claim"]
-    if info["status"] == "allowed_warning":
-        short = next((s for s, long in WINDOWS.items() if long == info.get("rateLimitType")), "")
+    warned = info["status"] == "allowed_warning"
+    short = next((short for short, long in WINDOWS.items() if warned and long == info.get("rateLimitType")), "")
+    if short:
         info["utilization"] = float(unified.get(f"{short}-utilization", 0))
     for name, key in (("overage-status", "overageStatus"), ("overage-disabled-reason", "overageDisabledReason")):
         if name in unified:
             info[key] = unified[name]
     info["isUsingOverage"] = False
-    if info["status"] == "allowed_warning" and f"{short}-surpassed-threshold" in unified:
+    if f"{short}-surpassed-threshold" in unified:
         info["surpassedThreshold"] = float(unified[f"{short}-surpassed-threshold"])
     return info
+
+
+def windows(headers: dict[str, str]) -> dict[str, Any]:
+    """`unifiedWindows` of an answer; a window that ends later than it could is left out."""
+    unified = _unified(headers)
+    found = {}
+    for short, long in WINDOWS.items():
+        resets = int(unified.get(f"{short}-reset", 0))
+        if not time.time() < resets < time.time() + WINDOW_SECONDS[short]:
+            continue
+        window = {"utilization": float(unified.get(f"{short}-utilization", 0)), "resetsAt": resets}
+        window["status"] = unified.get(f"{short}-status", "allowed")
+        if f"{short}-surpassed-threshold" in unified:
+            window["surpassedThreshold"] = float(unified[f"{short}-surpassed-threshold"])
+        found[long] = window
+    return found
+
+
+def _unified(headers: dict[str, str]) -> dict[str, str]:
+    prefix = "anthropic-ratelimit-unified-"
+    return {name.removeprefix(prefix): value for name, value in headers.items() if name.startswith(prefix)}

@@ -1,9 +1,11 @@
 """Misbehaviour on request: `[[scenario:NAME]]` in the user text of a turn. The model has no part in it.
 
-`die0`: exits with 3 before it says anything. `die`: the same after one delta. `garbage`: a line that is no JSON amid the
-deltas. `stderr_flood`: a megabyte on stderr before the answer. `mute`: never answers, not even an interrupt; ends at
-stdin's end. `close_stdout`: closes stdout, lives on until stdin's end. `no_read`: reads no more from stdin.
-`ignore_term`: answers, and from then on ignores signals and stdin's end. `badrewind`: answers, and fails to rewind.
+`die0`: exits with 3 before the turn begins. `die`: the same after one delta.
+`garbage`: a line that is no JSON after the first delta. `stderr_flood`: a megabyte on stderr before the answer.
+`mute`: never answers, not even an interrupt; ends at stdin's end. `no_read`: reads no more from stdin.
+`close_stdout`: closes stdout and lives on until stdin's end.
+`ignore_term`: answers, and from then on ignores signals and stdin's end.
+`badrewind`: answers, and refuses the next rewind.
 Those that would not end by themselves do so after a minute.
 """
 
@@ -52,12 +54,13 @@ def before_answer(name: str, inbox: Any) -> None:
             signal.signal(number, signal.SIG_IGN)
 
 
-def after_delta(name: str) -> None:
-    """Misbehave after the first delta of an answer."""
+def after_delta(name: str) -> str:
+    """Misbehave after the first delta of an answer; what is left to do after the next."""
     if name == "die":
         die()
-    elif name == "garbage":
+    if name == "garbage":
         os.write(1, b"this line is no JSON {{{\n")
+    return ""
 
 
 def die() -> None:

@@ -190,6 +190,18 @@ async def test_a_request_cancelled_at_any_moment_loses_no_process(ticks: int, sp
     assert leases[0].session is not leases[1].session
     assert vendor.most_alive <= 2
     assert pool.snapshot().waiting == 0
+    assert not pool._waiting
+    await close(pool)
+
+
+async def test_a_request_thrown_away_while_it_waits_leaves_the_queue() -> None:
+    """As a coroutine that is closed instead of cancelled."""
+    pool = Vendor().pool()
+    request = pool.acquire(plan())
+    request.send(None)
+    assert pool.snapshot().waiting == 1
+    request.close()
+    assert pool.snapshot().waiting == 0
     await close(pool)
 
 
@@ -441,6 +453,24 @@ async def test_warming_tells_why_a_start_failed() -> None:
     await close(pool)
 
 
+async def test_warming_does_not_wait_for_other_plans() -> None:
+    """Their starts are somebody else's."""
+    vendor = Vendor()
+    vendor.may_open = anyio.Event()
+    pool = vendor.pool()
+    other = asyncio.create_task(pool.acquire(plan("B")))
+    await until(lambda: vendor.opening == 1)
+    slow, vendor.may_open = vendor.may_open, anyio.Event()
+    vendor.may_open.set()
+    with anyio.fail_after(BOUND):
+        await pool.warm(plan("A"), 1)
+    assert not other.done()
+    slow.set()
+    with anyio.fail_after(BOUND):
+        await other
+    await close(pool)
+
+
 async def test_a_cancelled_warming_leaves_the_starts_alone() -> None:
     """They belong to the pool."""
     vendor = Vendor()
@@ -538,6 +568,48 @@ async def test_a_start_that_ends_while_the_pool_closes_is_stopped() -> None:
     assert [session.alive for session in opened] == [False]
     with pytest.raises(UUError):
         await waiting
+
+
+async def test_closing_lets_a_broken_off_reset_end_before_the_stop() -> None:
+    """Nobody else speaks to the child while the reset still does."""
+    vendor = Vendor()
+    pool = vendor.pool()
+    lease = await get(pool)
+    session, last_words = lease.session, anyio.Event()
+    resetting = anyio.Event()
+
+    async def reset() -> bool:
+        resetting.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await last_words.wait()
+        return True
+
+    session.reset = reset
+    lease.release()
+    with anyio.fail_after(BOUND):
+        await resetting.wait()
+    task = asyncio.create_task(pool.aclose())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert session.stops == 0
+    last_words.set()
+    with anyio.fail_after(BOUND):
+        await task
+    assert session.stops == 1
+
+
+async def test_closing_ends_the_timer() -> None:
+    """Nothing of the pool stays on the loop."""
+    pool = Vendor().pool()
+    (await get(pool)).release()
+    await until(lambda: pool.snapshot().idle == 1)
+    timer = pool._timer
+    assert timer is not None
+    await close(pool)
+    assert timer.cancelled()
+    assert pool._timer is None
 
 
 async def test_a_cancelled_close_is_still_carried_out() -> None:

@@ -100,17 +100,13 @@ CASES = [
     Case("one eviction each", "B idle 20, C idle 10", "A A", ["stop m2", "stop m1"], max_processes=2),
     Case("an idle one beats one that is stopping anyway", "B idle, C stopping", "A", ["stop m1"], max_processes=2),
     Case("all leased: wait", "A leased, B leased", "A B C", [], max_processes=2),
-    Case("all stopping: wait", "A stopping", "A", [], max_processes=1),
     Case("nobody evicts what starts or resets", "B starting, B resetting", "A", [], max_processes=2),
     Case("the first in line wins over a better fit", "B idle", "A B", ["stop m1"], max_processes=1),
     Case("later ones still get what earlier ones cannot use", "A leased, B idle", "A B", ["stop m2"], max_processes=2),
     Case("and what they do not need", "A starting, B idle", "A B", ["hand m2 to w2"], max_processes=2),
-    Case("a single-use process serves its one waiter", "", "once", ["start once"]),
-    Case("a single-use one nobody waits for is stopped", "once starting, A idle", "A", ["hand m2 to w1"]),
     Case("a spare beyond the waiter's own", "", "A", ["start A", "start A"], spares=1),
     Case("a spare replaces the one handed out", "A idle", "A", ["hand m1 to w1", "start A"], spares=1),
     Case("a second idle one is spare enough", "A idle, A idle", "A", ["hand m2 to w1"], spares=1),
-    Case("a resetting one is spare enough", "A idle, A resetting", "A", ["hand m1 to w1"], spares=1),
     Case("no spare for what is used once", "", "once", ["start once"], spares=2),
     Case("no spare without room", "", "A", ["start A"], spares=1, max_processes=1),
     Case("no spare evicts", "A idle, B idle", "A", ["hand m1 to w1"], spares=2, max_processes=2),
@@ -139,6 +135,18 @@ def test_a_slot_made_free_belongs_to_its_waiter() -> None:
     (start,) = state.decide(NOW)
     assert isinstance(start, Start)
     assert start.key == "A"
+
+
+def test_a_slot_made_free_serves_one_waiter() -> None:
+    """The next one has to make room of its own."""
+    state = pool(2)
+    first, second = leased(state, "B"), leased(state, "C")
+    state.released(first, NOW, used=False, broken=False)
+    wait(state, "A")
+    assert state.decide(NOW) == [Stop(first)]
+    state.released(second, NOW, used=False, broken=False)
+    wait(state, "A")
+    assert state.decide(NOW) == [Stop(second)]
 
 
 def test_an_eviction_is_not_wasted_when_its_waiter_leaves() -> None:
@@ -266,6 +274,46 @@ def test_a_failed_spare_is_not_tried_again_until_something_changes() -> None:
     assert shown(state.decide(NOW), [], []) == ["start A", "start A"]
 
 
+def test_the_key_used_last_has_its_spare_first() -> None:
+    """Where room is short, the warmth goes where it is likely to be used."""
+    state = pool(2)
+    for key, now in [("A", 1.0), ("B", 3.0), ("C", 2.0)]:
+        state.want_spares(key, MAX_USES[key], 1, now)
+    assert shown(state.decide(4.0), [], []) == ["start B", "start C"]
+
+
+def test_a_key_is_in_use_when_it_is_asked_for_served_or_released() -> None:
+    """Each of them begins the time anew after which it has no more spares."""
+    state = pool(3, spares=1)
+    waiter = wait(state, "A", 0.0)
+    member, spare = (decision.member for decision in state.decide(0.0))
+    state.start_failed(spare)
+    state.started(member, 400.0)
+    hand, start = state.decide(400.0)
+    assert hand == Hand(waiter, member)
+    assert shown([start], [], []) == ["start A"]
+    state.started(start.member, 400.0)
+    assert state.decide(400.0 + IDLE) == [Stop(start.member)]
+    state.stopped(start.member)
+    assert state.decide(800.0) == []
+    state.released(member, 800.0, used=True, broken=True)
+    assert shown(state.decide(800.0), [member], []) == ["stop m1", "start A"]
+    state.drop_waiter(wait(state, "A", 900.0))
+    state.decide(900.0)
+    assert state.next_wakeup(900.0) == 900.0 + IDLE
+
+
+def test_a_key_used_once_is_forgotten_at_once() -> None:
+    """Every request may bring another one."""
+    state = pool(spares=1)
+    member = leased(state, "once")
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == [Stop(member)]
+    state.stopped(member)
+    assert state.decide(NOW) == []
+    assert state.kinds == {}
+
+
 def test_wanted_spares_are_started_once() -> None:
     """Warming is not a standing order: what is handed out later is replaced up to the usual number only."""
     state = pool(4, spares=1)
@@ -332,10 +380,12 @@ def test_a_dead_idle_member_gives_its_slot_back() -> None:
 def test_closing_stops_everything_and_late_news_change_nothing() -> None:
     """Whoever still holds a member or works on one may report to a closed pool."""
     state = pool(4)
-    held, resetting = leased(state, "A"), leased(state, "A")
+    held, resetting, stopping = (leased(state, "A") for _ in range(3))
     state.released(resetting, NOW, used=True, broken=False)
     waiter = wait(state, "B")
     (_, start) = state.decide(NOW)
+    state.released(stopping, NOW, used=True, broken=True)
+    assert state.decide(NOW) == [Stop(stopping)]
     assert state.close() == [waiter]
     assert state.decide(NOW) == [Stop(held), Stop(resetting), Stop(start.member)]
     state.released(held, NOW, used=True, broken=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from functools import partial
@@ -10,8 +11,8 @@ from typing import Any
 import orjson
 
 from uutel_bridge.core import loop, registry
-from uutel_bridge.core.bridge import Bridge, Options, bridge
-from uutel_bridge.core.errors import LoginMissing
+from uutel_bridge.core.bridge import Bridge, Options
+from uutel_bridge.core.errors import BadRequest, UUError
 from uutel_bridge.core.events import Event, Finished, ReasoningDelta, Started, TextDelta, UsageReport
 from uutel_bridge.core.request import ChatRequest, read_request
 from uutel_bridge.core.settings import load
@@ -26,81 +27,135 @@ def run(*, prompt: str, model: str, system: str, whole: bool, as_json: bool) -> 
     Raises:
         UUError: What went wrong.
     """
-    name, vendor_model = _choose(model)
-    parts = registry.parts(name)
-    # One request only: a spare would be started for nobody.
-    provider = Bridge(parts, load(name, os.environ).model_copy(update={"spares": 0}))
-    messages = [{"role": "user", "content": sys.stdin.read() if prompt == "-" else prompt}]
+    logging.getLogger("uutel_bridge").addHandler(logging.NullHandler())  # what matters ends up in the exception
+    messages = [{"role": "user", "content": _question(prompt)}]
     if system:
         messages.insert(0, {"role": "system", "content": system})
-    chat = read_request(vendor_model, messages, {}, provider=name, supported=parts.transform.supported)
+    provider, vendor_model = _choose(model)
+    supported = provider.parts.transform.supported
+    chat = read_request(vendor_model, messages, {}, provider=provider.parts.name, supported=supported)
     try:
-        _answer(provider, chat, whole=whole, as_json=as_json)
+        answer = _Answer(streamed=not (whole or as_json))
+        answer.read(provider, chat)
     finally:
         loop.run(provider.aclose)
+    if as_json:
+        _write(orjson.dumps(answer.as_json()).decode() + "\n")
+    elif whole:
+        _write(_ended(answer.text))
+    if answer.reason != "stop":
+        sys.stderr.write(f"uutel-bridge: the answer is not whole ({answer.reason}).\n")
 
 
-def _choose(model: str) -> tuple[str, str]:
-    """The provider and its model: as named, else the first provider that is logged in."""
+def _question(prompt: str) -> str:
+    if prompt == "-":
+        if sys.stdin.isatty():
+            sys.stderr.write("Type the question; Ctrl-D on an empty line ends it.\n")
+        try:
+            # Bytes: text mode would turn \r\n into \n, and guess the encoding.
+            prompt = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as exc:
+            raise BadRequest(f"Standard input is not UTF-8 text: {exc.reason} at byte {exc.start}.") from exc
+    if not prompt.strip():
+        raise BadRequest("There is no question. Give it as an argument, or on standard input.")
+    return prompt
+
+
+def _choose(model: str) -> tuple[Bridge, str]:
+    """A provider and its model: as named, else the first provider that is ready."""
     if model:
-        name, _, rest = model.removeprefix("uutel/").partition("/")
-        return name, rest or registry.parts(name).default_model
+        name, _, vendor_model = model.removeprefix("uutel/").partition("/")
+        provider = _bridge(name)
+        return provider, vendor_model or provider.parts.default_model
     problems: list[str] = []
     for name in registry.provider_names():
-        status = bridge(name).status()
-        if not status.problem:
-            return name, registry.parts(name).default_model
-        problems.append(status.problem)
-    raise LoginMissing(f"No provider is ready. {' '.join(problems)}", login_command="uutel-bridge doctor")
+        provider = _bridge(name)
+        problem = provider.status().problem
+        if not problem:
+            return provider, provider.parts.default_model
+        problems.append(problem)
+    raise UUError(" ".join(problems))
 
 
-def _answer(provider: Bridge, chat: ChatRequest, *, whole: bool, as_json: bool) -> None:
-    call = provider.call(chat, Options())
-    stream = loop.open_stream(partial(provider.run, call), idle_limit=_IDLE_LIMIT)
-    said: list[Event] = []
-    try:
-        while events := stream.take():
-            said += events
-            if not whole and not as_json:
-                _write(_text(events))
-    finally:
-        stream.close()
-    if as_json:
-        _write(orjson.dumps(_as_json(said)).decode() + "\n")
-    else:
-        _write((_text(said) if whole else "") + "\n")
+def _bridge(name: str) -> Bridge:
+    parts = registry.parts(name)
+    # For one request: a spare process would be started for nobody.
+    return Bridge(parts, load(name, os.environ).model_copy(update={"spares": 0}))
 
 
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+class _Answer:
+    """What has come of an answer; the text goes to standard output at once if it is `streamed`."""
+
+    def __init__(self, *, streamed: bool) -> None:
+        self._streamed = streamed
+        self._events: list[Event] = []
+
+    def read(self, provider: Bridge, chat: ChatRequest) -> None:
+        """Take it in as it comes."""
+        call = provider.call(chat, Options())
+        stream = loop.open_stream(partial(provider.run, call), idle_limit=_IDLE_LIMIT)
+        try:
+            while events := stream.take():
+                self._events += events
+                if self._streamed:
+                    _write(_text(events))
+        finally:
+            stream.close()
+            if self._streamed and self.text:
+                _write(_ended(self.text)[len(self.text) :])
+
+    @property
+    def text(self) -> str:
+        return _text(self._events)
+
+    @property
+    def reason(self) -> str:
+        """Why it ended."""
+        return next(event.reason for event in self._events if isinstance(event, Finished))
+
+    def as_json(self) -> dict[str, Any]:
+        """In the shape of OpenAI's chat completion, as far as it goes."""
+        started = next(event for event in self._events if isinstance(event, Started))
+        message = {"role": "assistant", "content": self.text}
+        reasoning = "".join(event.text for event in self._events if isinstance(event, ReasoningDelta))
+        if reasoning:
+            message["reasoning_content"] = reasoning
+        answer: dict[str, Any] = {
+            "id": started.response_id,
+            "object": "chat.completion",
+            "model": started.model,
+            "choices": [{"index": 0, "message": message, "finish_reason": self.reason}],
+        }
+        for report in (event for event in self._events if isinstance(event, UsageReport)):
+            answer["usage"] = _usage(report)
+        return answer
+
+
+def _usage(report: UsageReport) -> dict[str, Any]:
+    return {
+        "prompt_tokens": report.input,
+        "completion_tokens": report.output,
+        "total_tokens": report.input + report.output,
+        "prompt_tokens_details": {"cached_tokens": report.cached, "cache_creation_tokens": report.cache_creation},
+        "completion_tokens_details": {"reasoning_tokens": report.reasoning},
+        "cost": report.cost,
+    }
 
 
 def _text(events: list[Event]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-def _as_json(said: list[Event]) -> dict[str, Any]:
-    """The answer in the shape of OpenAI's chat completion, as far as it goes."""
-    started = next(event for event in said if isinstance(event, Started))
-    finished = next(event for event in said if isinstance(event, Finished))
-    message = {"role": "assistant", "content": _text(said)}
-    reasoning = "".join(event.text for event in said if isinstance(event, ReasoningDelta))
-    if reasoning:
-        message["reasoning_content"] = reasoning
-    answer: dict[str, Any] = {
-        "id": started.response_id,
-        "object": "chat.completion",
-        "model": started.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": finished.reason}],
-    }
-    for report in (event for event in said if isinstance(event, UsageReport)):
-        answer["usage"] = {
-            "prompt_tokens": report.input,
-            "completion_tokens": report.output,
-            "total_tokens": report.input + report.output,
-            "prompt_tokens_details": {"cached_tokens": report.cached, "cache_creation_tokens": report.cache_creation},
-            "completion_tokens_details": {"reasoning_tokens": report.reasoning},
-            "cost": report.cost,
-        }
-    return answer
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _write(text: str) -> None:
+    """Write UTF-8, whatever the locale says: a model's words fit no smaller alphabet."""
+    try:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has left, as `head` does
+        raise
+    except OSError as exc:
+        raise UUError(f"The answer cannot be written: {exc.strerror}.") from exc

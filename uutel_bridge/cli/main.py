@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -20,15 +22,21 @@ app = typer.Typer(
 
 
 def main() -> NoReturn:
-    """The console script: no traceback for what a person can mend, 130 for Ctrl-C, as shells expect."""
+    """The console script: no traceback for what a person can mend. Typer makes 130 of Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # else somebody wants it ignored, as nohup does
+            signal.signal(number, _leave)
     try:
         app()
     except UUError as error:
         sys.stderr.write(f"uutel-bridge: {_sentence(error)}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     sys.exit(0)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    # Without it the interpreter would end at once, and leave a running child behind.
+    raise SystemExit(128 + number)
 
 
 def _sentence(error: UUError) -> str:

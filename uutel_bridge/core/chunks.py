@@ -88,7 +88,7 @@ class ChunkStream:
         choice = StreamingChoices(index=0, delta=delta, finish_reason=finish_reason)
         facts: dict[str, Any] = {"usage": usage} if usage else {}
         chunk = ModelResponseStream(id=self._id, created=self._created, model=self._model, choices=[choice], **facts)
-        chunk._hidden_params = {**self._hidden}  # noqa: SLF001  # LiteLLM's own name for it
+        chunk._hidden_params = {**self._hidden}  # noqa: SLF001  # LiteLLM's own name for it  # pyright: ignore[reportPrivateUsage]
         return chunk
 
 
@@ -98,14 +98,14 @@ def _merged(events: Iterable[Event]) -> Iterator[Event]:
     kind: type[TextDelta | ReasoningDelta] = TextDelta
     size = 0
     for event in events:
-        mergeable = isinstance(event, TextDelta | ReasoningDelta)
-        if waiting and (not mergeable or type(event) is not kind or size >= _MERGE_LIMIT):
+        added = len(event.text) if isinstance(event, TextDelta | ReasoningDelta) else 0
+        if waiting and (type(event) is not kind or size + added > _MERGE_LIMIT):
             yield kind("".join(waiting))
             waiting, size = [], 0
         if isinstance(event, TextDelta | ReasoningDelta):
             kind = type(event)
             waiting.append(event.text)
-            size += len(event.text)
+            size += added
         else:
             yield event
     if waiting:
@@ -122,12 +122,16 @@ def fold(response: ModelResponse, model: str, turns: Sequence[Sequence[Event]]) 
     """
     response.model = model
     response.choices = [_choice(index, events) for index, events in enumerate(turns)]
+    facts: dict[str, Any] = {}
     reports = [event for events in turns for event in events if isinstance(event, UsageReport)]
     if reports:
-        response.usage = to_usage(_sum(reports))  # pyright: ignore[reportAttributeAccessIssue]
+        total = _sum(reports)
+        response.usage = to_usage(total)  # pyright: ignore[reportAttributeAccessIssue]
+        facts["response_cost"] = total.cost  # for LiteLLM before 1.109, which passes over `usage.cost`
     for started in (event for event in turns[0] if isinstance(event, Started)):
         response.id = started.response_id
-        response._hidden_params.update(hidden(started))  # noqa: SLF001
+        facts |= hidden(started)
+    response._hidden_params.update(facts)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
     return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, TypeAlias
 
 import httpx
@@ -22,7 +23,7 @@ def _response(status: int, headers: Mapping[str, str] | None = None) -> httpx.Re
 def _rate_limited(error: uu.RateLimited, message: str, facts: dict[str, Any]) -> Exception:
     headers: dict[str, str] = {}
     if error.retry_after is not None:
-        headers["retry-after"] = str(max(0, round(error.retry_after)))
+        headers["retry-after"] = str(max(0, ceil(error.retry_after)))
     if error.resets_at is not None:
         headers["x-uutel-resets-at"] = str(round(error.resets_at))
     if error.scope:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ def _message(raw: object, at: str) -> Message:
         raise BadRequest(f"{at}: a message is an object with role and content.", param=at)
     message = cast("Mapping[str, Any]", raw)
     name = message.get("role")
-    if name in {"tool", "function"} or message.get("tool_calls") or message.get("function_call"):
+    if name in ("tool", "function") or message.get("tool_calls") or message.get("function_call"):
         raise UnsupportedParam(f"{at}: function calls are not supported by this version.", param=at)
     role = _ROLES.get(str(name))
     if role is None:
@@ -89,6 +88,8 @@ def _parts(content: object, role: Role, at: str) -> tuple[Part, ...]:
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise BadRequest(f"{at}: text or a list of parts is needed, not {type(content).__name__}.", param=at)
     items = cast("Sequence[object]", content)
+    if not items:
+        raise BadRequest(f"{at}: the list of parts is empty.", param=at)
     parts = tuple(_part(item, f"{at}[{index}]") for index, item in enumerate(items))
     if role != "user" and not all(isinstance(part, Text) for part in parts):
         raise BadRequest(f"{at}: a message of role {role} holds text only.", param=at)
@@ -127,7 +128,7 @@ def _text(value: object, at: str) -> Text:
 
 def _image(url: object, at: str) -> Media:
     if isinstance(url, str) and url.startswith(("http://", "https://")):
-        return Media("image", "", "", url)
+        return Media("image", "", "", _text(url, at).text)
     media_type, data = _data_url(url, at)
     if not media_type.startswith("image/"):
         raise BadRequest(f"{at}: {media_type} is not an image.", param=at)
@@ -139,9 +140,10 @@ def _file(raw: object, at: str) -> Media:
     where = "file_data" if file.get("file_data") is not None else "file_id"
     value = file.get(where)
     if where == "file_id" and isinstance(value, str) and value.startswith(("http://", "https://")):
-        return Media("document", str(file.get("format") or ""), "", value)
-    media_type, data = _data_url(value, f"{at}.{where}")
-    return Media("image" if media_type.startswith("image/") else "document", media_type, data, "")
+        media_type, data, url = str(file.get("format") or ""), "", _text(value, f"{at}.{where}").text
+    else:
+        (media_type, data), url = _data_url(value, f"{at}.{where}"), ""
+    return Media("image" if media_type.startswith("image/") else "document", media_type, data, url)
 
 
 def _data_url(value: object, at: str) -> tuple[str, str]:
@@ -149,9 +151,9 @@ def _data_url(value: object, at: str) -> tuple[str, str]:
     if match is None:
         raise BadRequest(f"{at}: an http(s) URL or data:<type>;base64,<data> is needed.", param=at)
     try:
-        base64.b64decode(match["data"], validate=True)
-    except binascii.Error as exc:
+        decoded = base64.b64decode(match["data"], validate=True)
+    except ValueError as exc:
         raise BadRequest(f"{at}: the data URL is not valid base64 ({exc}).", param=at) from exc
-    if not match["data"]:
+    if not decoded:
         raise BadRequest(f"{at}: the data URL holds no data.", param=at)
     return match["type"], match["data"]

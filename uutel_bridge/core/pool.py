@@ -160,13 +160,12 @@ class Pool(Generic[SessionT]):
 
     async def aclose(self) -> None:
         """Stop every session, leased ones too, and wait until that is done. Idempotent."""
-        if not self._closed:
-            self._closed = True
-            self._loop = asyncio.get_running_loop()
-            for waiter in self._state.close():
-                self._fail(waiter, UUError("The bridge was closed while the request waited for a process."))
-            self._step()
-        while self._jobs:
+        self._closed = True
+        self._loop = asyncio.get_running_loop()
+        for waiter in self._state.close():
+            self._fail(waiter, UUError("The bridge was closed while the request waited for a process."))
+        self._step()
+        if self._jobs:
             await asyncio.wait(list(self._jobs.values()))
 
     def _check_open(self) -> None:
@@ -192,9 +191,8 @@ class Pool(Generic[SessionT]):
             return
         self._drop_dead()
         now = self._clock()
-        while decisions := self._state.decide(now):
-            for decision in decisions:
-                self._carry_out(decision)
+        for decision in self._state.decide(now):
+            self._carry_out(decision)
         self._set_timer(now)
 
     def _drop_dead(self) -> None:
@@ -220,7 +218,7 @@ class Pool(Generic[SessionT]):
     def _hand(self, decision: Hand) -> None:
         member = decision.member
         future = self._waiting.pop(decision.waiter)
-        if future.done():  # cancelled, but its task had no chance yet to say so
+        if future.done():  # cancelled, but not yet given up; giving up takes the next step
             self._state.released(member, self._clock(), used=False, broken=False)
             return
         uses = self._state.members[member].uses

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,9 @@ _LAST_WORDS = 1.0
 """Seconds that output may still arrive after an exit."""
 _LOOK_EVERY = 0.5
 """Seconds between looks at a child which may have died while a grandchild holds its pipes open."""
+
+_REMOVALS = 5
+"""Tries to remove a scratch folder, in which the dying may still be making files."""
 
 _live: set[_Group] = set()
 """Every group this process started and has not yet ended; no other is ever signalled."""
@@ -130,8 +134,11 @@ class _Group:
 
     def _remove_scratch(self) -> None:
         # Not in a thread: none can be started while the interpreter exits.
-        if self.scratch:
+        for _ in range(_REMOVALS if self.scratch else 0):
             shutil.rmtree(self.scratch, ignore_errors=True)
+            if not Path(self.scratch).exists():
+                return
+            time.sleep(0.005)
 
     def pipes(self) -> list[IO[bytes]]:
         """Our ends of its open pipes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -71,7 +71,7 @@ class Session(Protocol[RequestT_contra, ResponseT_co]):
         """
         ...
 
-    def run(self, request: RequestT_contra, /) -> AsyncIterator[ResponseT_co]:
+    def run(self, request: RequestT_contra, /) -> AsyncGenerator[ResponseT_co, None]:
         """The vendor's messages for one turn, ending by itself."""
         ...
 

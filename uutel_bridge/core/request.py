@@ -32,13 +32,15 @@ _OTHER_NAMES: Mapping[str, str] = {"effort": "reasoning_effort", "max_completion
 
 
 def _as_tuple(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,)
+    return tuple(cast("list[object]", value)) if isinstance(value, list) else value
 
 
 class ChatRequest(BaseModel):
     """An OpenAI chat request after validation. A field that is None was not asked for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
 
     model: str = Field(min_length=1)
     messages: tuple[Message, ...]
@@ -73,7 +75,7 @@ def read_request(
         BadRequest: Something cannot be right; `param` names it.
         UnsupportedParam: Something is right, but not possible here.
     """
-    given = _given(params)
+    given = _given(params, provider)
     known = {*supported, "n"}
     unsupported = sorted(set(given) - known)
     if unsupported and not drop_unsupported:
@@ -83,20 +85,29 @@ def read_request(
         return ChatRequest(model=model, messages=read_messages(messages), **asked)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
-        param = ".".join(str(step) for step in first["loc"])
+        param = str(first["loc"][0])
         raise BadRequest(f"{param}: {first['msg']}.", param=param, provider=provider) from exc
     except BadRequest as exc:
         exc.provider = provider
         raise
 
 
-def _given(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What was really asked for: without nulls, habits and the wrapping of `extra_body`."""
+def _given(params: Mapping[str, Any], provider: str) -> dict[str, Any]:
+    """What was really asked for: without nulls, habits, second names and the wrapping of `extra_body`."""
     flat = {name: value for name, value in params.items() if name != "extra_body"}
     extra = params.get("extra_body")
     if isinstance(extra, Mapping):
         flat.update(cast("Mapping[str, Any]", extra))
-    return {name: value for name, value in flat.items() if value is not None and value not in ASK_NOTHING.get(name, ())}
+    elif extra is not None:
+        raise BadRequest("extra_body: an object is needed.", param="extra_body", provider=provider)
+    given = {
+        name: value for name, value in flat.items() if value is not None and value not in ASK_NOTHING.get(name, ())
+    }
+    for second, first in _OTHER_NAMES.items():
+        value = given.pop(second, None)
+        if value is not None and given.setdefault(first, value) != value:
+            raise BadRequest(f"{second} and {first} are one parameter; give one.", param=second, provider=provider)
+    return given
 
 
 def _unsupported(name: str, provider: str) -> UnsupportedParam:

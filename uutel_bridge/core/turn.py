@@ -11,8 +11,8 @@ from typing import Any, Generic
 
 import anyio
 
-from uutel_bridge.core.errors import CLIExited, UUError, VendorTimeout
-from uutel_bridge.core.events import Event, Started
+from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError, VendorTimeout
+from uutel_bridge.core.events import Event, Finished, Started
 from uutel_bridge.core.pool import Lease
 from uutel_bridge.core.provider import RequestT, ResponseT, Session, Transform
 from uutel_bridge.core.retry import RetryConfig, delay
@@ -65,7 +65,7 @@ async def _tries(turn: Turn[Any, Any], emit: Emit, deadline: float) -> None:
                 # A warm process that had died unseen says nothing of this request.
                 stale_process_seen = True
                 continue
-            wait = turn.retry and delay(turn.retry, attempt, error, deadline - monotonic(), random.random())  # noqa: S311
+            wait = turn.retry and delay(turn.retry, attempt, error, deadline - monotonic(), jitter=random.random())  # noqa: S311
             if wait is None:
                 raise
             await anyio.sleep(wait)
@@ -79,6 +79,7 @@ class _Trial:
         self._emit = emit
         self._attempt = attempt
         self.begun = False
+        self.finished = False
         self.reused = False
 
     async def emit(self, event: Event) -> None:
@@ -86,6 +87,7 @@ class _Trial:
             await self._emit(replace(event, attempts=self._attempt))
         else:
             self.begun = True
+            self.finished = isinstance(event, Finished)
             await self._emit(event)
 
 
@@ -98,5 +100,7 @@ async def _attempt(turn: Turn[Any, Any], trial: _Trial) -> None:
             async for message in messages:
                 for event in translator.feed(message):
                     await trial.emit(event)
+        if not trial.finished:
+            raise ProtocolError(f"{turn.provider} left the turn without an end of the answer.")
     finally:
         lease.release()

@@ -12,9 +12,9 @@ import anyio
 import pytest
 from pytest_subprocess import FakeProcess
 
-from uutel_bridge.core.auth import LoginStatus
+from uutel_bridge.core.auth import Account, LoginStatus
 from uutel_bridge.core.errors import ProtocolError
-from uutel_bridge.providers.claude_code.auth import Account, ClaudeCodeAuth
+from uutel_bridge.providers.claude_code.auth import ClaudeCodeAuth
 
 ACCESS, REFRESH, KEY = "sk-ant-oat01-secret", "sk-ant-ort01-secret", "sk-ant-api03-secret"
 

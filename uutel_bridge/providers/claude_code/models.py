@@ -111,6 +111,12 @@ _MODELS: Mapping[str, type[AssistantMessage | RateLimitEvent | Result | ControlR
 }
 
 
+def _stream_event(event: Any) -> StreamEvent:
+    if not isinstance(event["type"], str):
+        raise TypeError("an event's type is text")
+    return StreamEvent(event)
+
+
 def decode(line: bytes) -> ClaudeCodeResponse | None:
     """A line of stdout, or None for one that says nothing we need: unknown types are the CLI's right.
 
@@ -121,7 +127,7 @@ def decode(line: bytes) -> ClaudeCodeResponse | None:
         raw = orjson.loads(line)
         kind = raw["type"]
         if kind == "stream_event":
-            return StreamEvent(raw["event"])
+            return _stream_event(raw["event"])
         model = _MODELS.get(kind)
         return model.model_validate(raw) if model else None
     except (orjson.JSONDecodeError, TypeError, KeyError, ValidationError) as exc:

@@ -134,8 +134,8 @@ async def _answer(request: Request, bodies: list[bytes]) -> Response:
 
 
 async def _events() -> AsyncGenerator[bytes, None]:
-    usage = {"input_tokens": 1, "output_tokens": 1}
-    message = {
+    usage: dict[str, Any] = {"input_tokens": 1, "output_tokens": 1}
+    message: dict[str, Any] = {
         "id": "msg_probe",
         "type": "message",
         "role": "assistant",
@@ -145,12 +145,13 @@ async def _events() -> AsyncGenerator[bytes, None]:
         "stop_sequence": None,
         "usage": usage,
     }
-    for event in (
+    events: tuple[dict[str, Any], ...] = (
         {"type": "message_start", "message": message},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ok"}},
         {"type": "content_block_stop", "index": 0},
         {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
         {"type": "message_stop"},
-    ):
+    )
+    for event in events:
         yield b"event: " + event["type"].encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -72,7 +72,7 @@ class ClaudeCodeSession:
                 f"claude did not get ready within {_START_SECONDS:g} s.", evidence=self._child.stderr_tail
             )
 
-    async def run(self, request: ClaudeCodeRequest, /) -> AsyncIterator[ClaudeCodeResponse]:
+    async def run(self, request: ClaudeCodeRequest, /) -> AsyncGenerator[ClaudeCodeResponse, None]:
         """The messages of one turn, up to its result."""
         await self._configure(request)
         await self._replay(request.messages[:-1])

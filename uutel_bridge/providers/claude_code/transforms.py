@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import assert_never
 
-from uutel_bridge.core.errors import BadRequest, VendorUnavailable
+from uutel_bridge.core.errors import BadRequest, ProtocolError, VendorUnavailable
 from uutel_bridge.core.events import (
     Event,
     Finished,
@@ -53,9 +53,10 @@ class ClaudeCodeTransform:
         """Anthropic's form of a chat request. System messages become the system prompt, in their order.
 
         Raises:
-            BadRequest: The conversation does not end with the user, or an unknown effort was asked for.
+            BadRequest: The conversation does not end with the user, the user says nothing in one of its messages, or
+                an unknown effort was asked for.
         """
-        turns = [message for message in chat.messages if message.role != "system"]
+        turns = list(_turns(chat.messages))
         if not turns or turns[-1].role != "user":
             raise BadRequest("messages: the last message must be the user's.", param="messages")
         if chat.reasoning_effort is not None and chat.reasoning_effort not in EFFORTS:
@@ -76,6 +77,20 @@ class ClaudeCodeTransform:
     def translator(self) -> ClaudeCodeTranslator:
         """A fresh translator for one turn."""
         return ClaudeCodeTranslator()
+
+
+def _turns(messages: Sequence[Message]) -> Iterator[Message]:
+    """The conversation without blank pieces of text, and so without empty answers. Anthropic takes neither.
+
+    The CLI, given one, puts words of its own in its place or joins the messages around it with a line break.
+    """
+    for index, message in enumerate(messages):
+        parts = tuple(part for part in message.parts if not isinstance(part, Text) or part.text.strip())
+        if message.role == "user" and not parts:
+            at = f"messages[{index}].content"
+            raise BadRequest(f"{at}: Claude needs more than blank text.", param=at)
+        if message.role != "system" and parts:
+            yield Message(message.role, parts)
 
 
 def _messages(turns: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
@@ -130,7 +145,7 @@ class ClaudeCodeTranslator:
             UUError: The turn failed.
         """
         if isinstance(message, StreamEvent):
-            return () if self._answered else self._event(message.event)
+            return () if self._answered else self._checked_event(message.event)
         if isinstance(message, Result):
             return self._result(message)
         if isinstance(message, AssistantMessage):
@@ -141,34 +156,48 @@ class ClaudeCodeTranslator:
             assert_never(message)
         return ()
 
+    def _checked_event(self, event: Mapping[str, Any]) -> Sequence[Event]:
+        try:
+            return self._event(event)
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise ProtocolError(f"claude sent a {event['type']} event without what belongs in it.") from exc
+
     def _event(self, event: Mapping[str, Any]) -> Sequence[Event]:
         kind = event["type"]
         if kind == "content_block_delta":
             return _delta(event["delta"])
         if kind == "message_start":
             message = event["message"]
-            self._usage.update(message.get("usage") or {})
+            self._count(message.get("usage"))
             return (Started(message["id"], message["model"]),)
         if kind == "message_delta":
-            self._usage.update(event.get("usage") or {})
+            self._count(event.get("usage"))
             self._stop_reason = event["delta"].get("stop_reason")
+            self._answered = self._stop_reason is not None  # an interrupt may put a second, empty end after this one
         elif kind == "message_stop":
             self._answered = True
         return ()
 
+    def _count(self, usage: Mapping[str, Any] | None) -> None:
+        # The last number counts; a null takes nothing back.
+        self._usage.update({name: value for name, value in (usage or {}).items() if value is not None})
+
     def _result(self, result: Result) -> Sequence[Event]:
         # An answer that came to its end is an answer, even if the CLI was then interrupted and calls that an error.
-        if self._answered and self._stop_reason is not None:
+        if self._stop_reason is not None:
             return (self._report(result), Finished(_FINISH.get(self._stop_reason, "stop")))
         if result.is_error:
             raise failure(result, self._error, self._limits)
-        raise VendorUnavailable("The answer ended before the model had finished it.", evidence=result.text)
+        if result.num_turns == 0:
+            raise BadRequest("Claude Code did not pass the last message on.", param="messages", evidence=result.text)
+        # No evidence: the result's text is what the model said, perhaps when asked again.
+        raise VendorUnavailable("The answer ended before the model had finished it.")
 
     def _report(self, result: Result) -> UsageReport:
         counts: dict[str, int] = {name: value for name, value in self._usage.items() if isinstance(value, int)}
         cached = counts.get("cache_read_input_tokens", 0)
         created = counts.get("cache_creation_input_tokens", 0)
-        details = self._usage.get("output_tokens_details") or {}
+        details: Mapping[str, int] = self._usage.get("output_tokens_details") or {}
         costs = result.model_usage_since_last_result
         return UsageReport(
             input=counts.get("input_tokens", 0) + cached + created,

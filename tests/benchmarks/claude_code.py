@@ -1,0 +1,272 @@
+"""What the bridge costs over Claude Code itself: `python -m tests.benchmarks.claude_code [path of claude]`.
+
+The model is the loopback emulator, in a process of its own, which answers at once; so every millisecond is the CLI's,
+LiteLLM's or ours. Each figure stands beside what it is to be compared with, measured in the same run. Medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+import litellm
+from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
+
+import uutel_bridge
+from uutel_bridge import testing
+from uutel_bridge.core import loop
+from uutel_bridge.core.bridge import Options, bridge
+from uutel_bridge.core.locate import empty_cwd
+from uutel_bridge.core.process import Child
+from uutel_bridge.core.provider import Launch
+from uutel_bridge.core.request import read_request
+from uutel_bridge.core.settings import load
+from uutel_bridge.providers.claude_code.launch import plan
+from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
+from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
+
+_REPOSITORY = Path(__file__).parents[2]
+_REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "claude"
+_MODEL = "uutel/claude-code/sonnet"
+_MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello [[scenario:text]]"}]
+_LONG = [{"role": "user", "content": "Go on [[scenario:long n=20000]]"}]
+_DELTAS = 20_000
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    """The emulator's URL; its own process, so that it does not share our interpreter."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.emulators.messages_api"],
+        cwd=_REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
+def show(what: str, values: list[float], unit: str = "ms") -> None:
+    """One line: median and spread."""
+    ordered = sorted(values)
+    low, high = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
+    print(f"  {what:<58} {statistics.median(ordered):9.2f} {unit}   ({low:.2f} to {high:.2f}, n={len(ordered)})")
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+# First delta
+
+
+async def first_delta() -> float:
+    """From the call to the first text, through LiteLLM."""
+    began = time.perf_counter()
+    stream: Any = await litellm.acompletion(_MODEL, _MESSAGES, stream=True)
+    first = 0.0
+    async for chunk in stream:
+        if not first and chunk.choices and chunk.choices[0].delta.content:
+            first = (time.perf_counter() - began) * 1000
+    return first
+
+
+def first_delta_of_a_cold_cli(executable: Path, url: str) -> float:
+    """The same for `claude -p`, as a script would use it."""
+    command = [str(executable), "-p", "--output-format=stream-json", "--verbose", "--include-partial-messages"]
+    environment = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"], "ANTHROPIC_BASE_URL": url}
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [*command, "--system-prompt=Be brief.", "--model=sonnet", "--tools="],
+        env=environment,
+        cwd=empty_cwd(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write("Hello [[scenario:text]]")
+        child.stdin.close()
+        first = 0.0
+        for line in child.stdout:
+            if not first and '"text_delta"' in line:
+                first = (time.perf_counter() - began) * 1000
+    return first
+
+
+# Our own share
+
+
+async def bare_turns(count: int) -> list[float]:
+    """The dialogue alone, on a warm process: no pool, no crossing of loops, no events, no LiteLLM."""
+    request = ClaudeCodeRequest("sonnet", "Be brief.", ({"role": "user", "content": "Hello [[scenario:text]]"},))
+    launched = plan(
+        Launch(
+            executable=os.environ["UUTEL_CLAUDE_CODE__EXECUTABLE"],
+            request=request,
+            environment=os.environ,
+            settings=load("claude-code", os.environ),
+            cwd=empty_cwd(),
+            warm=True,
+        )
+    )
+    session = ClaudeCodeSession(await Child.start(launched), reusable=True)
+    await session.start()
+    took: list[float] = []
+    for _ in range(count):
+        began = time.perf_counter()
+        async for _ in session.run(request):
+            pass
+        took.append((time.perf_counter() - began) * 1000)
+        await session.reset()
+    await session.aclose()
+    return took
+
+
+def bridged_turn() -> None:
+    """The same turn through everything of ours, without LiteLLM."""
+    provider = bridge("claude-code")
+    chat = read_request("sonnet", _MESSAGES, {}, provider="claude-code", supported=())
+    loop.run(partial(provider.collect, provider.call(chat, Options()), 1))
+
+
+# Chunks
+
+
+class Ready(litellm.CustomLLM):
+    """LiteLLM's own cost: a provider whose chunks are already made."""
+
+    def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[ModelResponseStream]:  # type: ignore[override]
+        async def chunks() -> AsyncIterator[ModelResponseStream]:
+            for n in range(_DELTAS):
+                choice = StreamingChoices(index=0, delta=Delta(content=f"w{n} "))
+                yield ModelResponseStream(id="r", model="m", choices=[choice])
+            yield ModelResponseStream(id="r", model="m", choices=[StreamingChoices(index=0, finish_reason="stop")])
+
+        return chunks()
+
+
+async def stream_whole(model: str) -> tuple[int, str, float, float]:
+    """Chunks, text, seconds and CPU seconds of this process for 20,000 deltas."""
+    began, cpu = time.perf_counter(), time.process_time()
+    stream: Any = await litellm.acompletion(model, _LONG, stream=True)
+    chunks, text = 0, []
+    async for chunk in stream:
+        chunks += 1
+        if chunk.choices and chunk.choices[0].delta.content:
+            text.append(chunk.choices[0].delta.content)
+    return chunks, "".join(text), time.perf_counter() - began, time.process_time() - cpu
+
+
+# Starts
+
+
+def fresh_python(code: str) -> float:
+    """Milliseconds of a new interpreter that runs `code`, over one that runs nothing."""
+    run = partial(subprocess.run, check=True, cwd=_REPOSITORY)
+    bare = min(milliseconds(lambda: run([sys.executable, "-c", "pass"])) for _ in range(5))
+    return milliseconds(lambda: run([sys.executable, "-c", code])) - bare
+
+
+def ask_once() -> float:
+    """Milliseconds of `uutel-bridge ask`, whole."""
+    command = [sys.executable, "-m", "uutel_bridge", "ask", "Hello [[scenario:text]]"]
+    return milliseconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+
+
+def print_once(executable: Path, url: str) -> float:
+    """Milliseconds of `claude -p`, whole."""
+    return milliseconds(lambda: first_delta_of_a_cold_cli(executable, url))
+
+
+def children_memory() -> float:
+    """MB of all our children together, shared pages counted once."""
+    total = 0
+    for status in Path("/proc").glob("[0-9]*/smaps_rollup"):
+        try:
+            parent = int((status.parent / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == os.getpid() and b"claude" in (status.parent / "cmdline").read_bytes():
+                total += sum(int(line.split()[1]) for line in status.read_text().splitlines() if line[:4] == "Pss:")
+        except (OSError, ValueError):
+            continue  # it ended meanwhile
+    return total / 1024
+
+
+async def measure(executable: Path, url: str, runs: int) -> None:
+    """Everything, printed."""
+    print("First delta")
+    uutel_bridge.warm("claude-code")
+    await first_delta()
+    show("through LiteLLM and the bridge, warm", [await first_delta() for _ in range(runs)])
+    show("claude -p, a process for each request", [first_delta_of_a_cold_cli(executable, url) for _ in range(10)])
+
+    print("Our own share of a request (fake-free: the real CLI both times)")
+    bare = await loop.arun(partial(bare_turns, runs))
+    bridged = [await asyncio.to_thread(milliseconds, bridged_turn) for _ in range(runs)]
+    show("the dialogue with the CLI alone", bare)
+    show("the same through the bridge", bridged)
+    print(f"  {'difference of the medians':<58} {statistics.median(bridged) - statistics.median(bare):9.2f} ms")
+
+    print(f"A stream of {_DELTAS} deltas")
+    litellm.custom_provider_map.append({"provider": "ready", "custom_handler": Ready()})
+    for model, name in (("ready/m", "LiteLLM alone, chunks ready-made"), (_MODEL, "through the bridge and the CLI")):
+        chunks, text, seconds, cpu = await stream_whole(model)
+        assert text == "".join(f"w{n} " for n in range(_DELTAS)), "deltas lost or out of order"
+        print(f"  {name:<40} {chunks:6} chunks {seconds:6.2f} s, our CPU {cpu / _DELTAS * 1e6:7.1f} us a delta")
+
+    print("200 requests in a row")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for _ in range(200):
+        await litellm.acompletion(_MODEL, _MESSAGES)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(f"  our memory grew by {grown:.1f} MB, descriptors {descriptors} -> {len(os.listdir('/proc/self/fd'))}")
+    print(f"  processes of the CLI: {children_memory():.0f} MB together, {uutel_bridge.status()[0].processes}")
+
+
+def main() -> None:
+    """Run on the real CLI where it is installed, and say on what."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("executable", nargs="?", type=Path, default=_REAL)
+    parser.add_argument("--runs", type=int, default=60)
+    given = parser.parse_args()
+    uutel_bridge.register()
+    with emulator() as url, testing.fake_clis():
+        os.environ |= {
+            "UUTEL_CLAUDE_CODE__EXECUTABLE": str(given.executable.resolve()),
+            "UUTEL_CLAUDE_CODE__API_BASE": url,
+        }
+        version = subprocess.run([given.executable, "--version"], check=True, capture_output=True, text=True)
+        print(f"{version.stdout.strip()}, LiteLLM {litellm.__version__ if hasattr(litellm, '__version__') else ''}")
+        asyncio.run(measure(given.executable, url, given.runs))
+        uutel_bridge.close()
+        print("Starts")
+        show("import uutel_bridge", [fresh_python("import uutel_bridge") for _ in range(10)])
+        show("uutel-bridge ask, whole", [ask_once() for _ in range(10)])
+        show("claude -p, whole", [print_once(given.executable, url) for _ in range(10)])
+
+
+if __name__ == "__main__":
+    main()

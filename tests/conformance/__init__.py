@@ -1,0 +1,1 @@
+"""The same behaviour from every provider, fake and real."""

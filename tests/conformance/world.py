@@ -1,0 +1,137 @@
+"""The world that a conformance test runs in: a CLI, fake or real, and what the model would have seen of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import uutel_bridge
+from tests.emulators.messages_api import MessagesAPI, Recorded
+from tests.emulators.refusing_proxy import RefusingProxy
+from uutel_bridge import testing
+
+REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
+
+_ids = count(1)
+
+
+@dataclass
+class World:
+    """One CLI against the emulator of its vendor's API."""
+
+    kind: str
+    """`fake` or `real`."""
+    model: str
+    """A model's full name: `uutel/claude-code/sonnet`."""
+    api: MessagesAPI
+    proxy: RefusingProxy
+    home: Path
+
+    def marker(self, scenario: str, **parameters: object) -> str:
+        """The words that make the model play a scenario, different each time so that requests can be told apart."""
+        given = {**parameters, "id": next(_ids)}
+        return f"[[scenario:{' '.join([scenario, *(f'{name}={value}' for name, value in given.items())])}]]"
+
+    def bodies(self, marker: str) -> list[Body]:
+        """What the model was sent with this marker in it, in order."""
+        return [Body(recorded) for recorded in self.api.of(marker)]
+
+    def body(self, marker: str) -> Body:
+        """What the model was sent, once."""
+        (body,) = self.bodies(marker)
+        return body
+
+    @property
+    def processes_started(self) -> int:
+        """How many processes the bridge has started since it was last closed."""
+        (status,) = [each for each in uutel_bridge.status() if each.name == self.model.split("/")[1]]
+        return status.processes.started_total
+
+    @contextmanager
+    def settings(self, **variables: str) -> Iterator[None]:
+        """Other `UUTEL_*` variables for a while; the bridge starts afresh, before and after."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(f"UUTEL_{name}", value)
+            uutel_bridge.close()
+            yield
+        uutel_bridge.close()
+
+
+def system(text: str) -> dict[str, Any]:
+    """A message that instructs."""
+    return {"role": "system", "content": text}
+
+
+def user(content: Any) -> dict[str, Any]:
+    """A message of the user's: text, or a list of parts."""
+    return {"role": "user", "content": content}
+
+
+def assistant(text: str) -> dict[str, Any]:
+    """An answer of the model's."""
+    return {"role": "assistant", "content": text}
+
+
+class Body:
+    """A request to the Messages API without what the CLI adds to every one of them."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.raw: dict[str, Any] = recorded.body
+        self.headers = recorded.headers
+
+    @property
+    def system(self) -> list[str]:
+        """The caller's system prompt: the CLI puts two blocks of its own before it."""
+        return [block["text"] for block in self.raw["system"][2:]]
+
+    @property
+    def turns(self) -> list[tuple[str, list[str]]]:
+        """Role and texts of each message of the caller's; the CLI's own have the role system."""
+        return [(m["role"], _texts(m["content"])) for m in self.raw["messages"] if m["role"] != "system"]
+
+    @property
+    def text(self) -> str:
+        """All of it, for what must not be in there."""
+        return json.dumps(self.raw, ensure_ascii=False)
+
+
+def _texts(content: str | list[dict[str, Any]]) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [block["text"] if block["type"] == "text" else block["type"] for block in content]
+
+
+def real_cli(name: str) -> Path:
+    """The real CLI's executable; the test is skipped, or fails where it must not be, without it."""
+    executable = REAL_CLIS / name
+    if not executable.exists():
+        reason = f"no real {name}: npm install --prefix tests/real_clis"
+        if os.environ.get("UUTEL_TEST_REAL_CLIS") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return executable
+
+
+@contextmanager
+def claude_code(kind: str) -> Iterator[World]:
+    """Claude Code, fake or real, logged in with a made-up token, with no way off this machine."""
+    executable = real_cli("claude") if kind == "real" else testing.fakes_folder() / "claude"
+    with testing.fake_clis() as home, MessagesAPI() as api, RefusingProxy() as proxy:
+        os.environ |= {
+            "UUTEL_CLAUDE_CODE__EXECUTABLE": str(executable),
+            "UUTEL_CLAUDE_CODE__API_BASE": api.url,
+            "UUTEL_CLAUDE_CODE__SPARES": "0",
+            "UUTEL_CLAUDE_CODE__MAX_PROCESSES": "3",
+            **proxy.environment,
+        }
+        yield World(kind, "uutel/claude-code/sonnet", api, proxy, home)
+        uutel_bridge.close()

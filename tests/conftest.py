@@ -1,0 +1,50 @@
+"""Shared by every test: asyncio only, LiteLLM without the network, and no child left behind."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from uutel_bridge.core import loop
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+_PROC = Path("/proc")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """LiteLLM is asyncio only, and so is the bridge."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_child_survives() -> Iterator[None]:
+    """Whatever the tests started has ended when they have."""
+    yield
+    loop.shutdown()
+    deadline = time.monotonic() + 20
+    while (left := _descendants(os.getpid())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left, f"still running: {left}"
+
+
+def _descendants(root: int) -> dict[int, str]:
+    """Pid and command line of every process below this one; empty where there is no /proc."""
+    parents: dict[int, int] = {}
+    commands: dict[int, str] = {}
+    for folder in _PROC.glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[:2]
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:  # it has just ended
+            continue
+        if state not in "ZX":
+            parents[int(folder.name)] = int(parent)
+            commands[int(folder.name)] = command.strip()
+    family = {root}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return {pid: commands[pid] for pid in family - {root}}

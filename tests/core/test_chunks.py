@@ -1,0 +1,360 @@
+"""Events as LiteLLM's own types, and what a caller of LiteLLM makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import anyio
+import litellm
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litellm.litellm_core_utils import core_helpers
+from litellm.types.utils import ModelResponse, ModelResponseStream
+
+from uutel_bridge.core.chunks import ChunkStream, fold, to_usage
+from uutel_bridge.core.events import (
+    Event,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    UsageReport,
+)
+
+LIMIT = 4096
+USAGE = UsageReport(input=140, output=9, cached=40, cache_creation=20, reasoning=3, cost=0.0125)
+STARTED = Started("msg_1", "toy-model-5", attempts=2)
+TURN: list[Event] = [
+    STARTED,
+    ReasoningDelta("let me "),
+    ReasoningDelta("think"),
+    TextDelta("Hello, "),
+    TextDelta("wörld\u2028 👋"),
+    USAGE,
+    Finished("stop"),
+]
+TEXT = "Hello, wörld\u2028 👋"
+
+
+def chunks_of(*batches: Sequence[Event], model: str = "toy/m1") -> list[ModelResponseStream]:
+    """The chunks for batches of events that arrived together."""
+    stream = ChunkStream(model)
+    return [chunk for batch in batches for chunk in stream.feed(batch)]
+
+
+def one_by_one(events: Sequence[Event]) -> list[list[Event]]:
+    """Each event arriving alone."""
+    return [[event] for event in events]
+
+
+def test_the_role_comes_once_with_the_first_chunk() -> None:
+    """OpenAI's clients expect it there."""
+    roles = [chunk.choices[0].delta.role for chunk in chunks_of(*one_by_one(TURN))]
+    assert roles == ["assistant", *[None] * (len(roles) - 1)]
+
+
+def test_each_event_that_came_alone_is_a_chunk_of_its_own() -> None:
+    """A slow model's deltas are not held back."""
+    made = chunks_of(*one_by_one(TURN))
+    deltas = [(chunk.choices[0].delta.content, _reasoning(chunk)) for chunk in made]
+    assert deltas == [
+        (None, "let me "),
+        (None, "think"),
+        ("Hello, ", None),
+        ("wörld\u2028 👋", None),
+        (None, None),
+        (None, None),
+    ]
+    assert [chunk.choices[0].finish_reason for chunk in made] == [*[None] * 5, "stop"]
+
+
+def _reasoning(chunk: ModelResponseStream) -> str | None:
+    return getattr(chunk.choices[0].delta, "reasoning_content", None)
+
+
+def test_usage_comes_before_the_finish() -> None:
+    """LiteLLM loses it anywhere else."""
+    made = chunks_of(TURN)
+    assert [getattr(chunk, "usage", None) is not None for chunk in made] == [False, False, True, False]
+    assert made[-1].choices[0].finish_reason == "stop"
+
+
+def test_all_chunks_agree_on_what_they_belong_to() -> None:
+    """Id, time and model are those of the whole answer; the vendor's own model name is a hidden fact."""
+    made = chunks_of(*one_by_one(TURN))
+    assert {(chunk.id, chunk.model, chunk.created) for chunk in made} == {("msg_1", "toy/m1", made[0].created)}
+    assert all(chunk._hidden_params["uutel_model"] == "toy-model-5" for chunk in made)
+    assert all(chunk._hidden_params["uutel_attempts"] == 2 for chunk in made)
+
+
+def test_an_answer_of_no_text_still_has_a_role_and_an_end() -> None:
+    """An empty answer is an empty string, not nothing."""
+    (chunk,) = chunks_of([STARTED, Finished("stop")])
+    assert (chunk.choices[0].delta.role, chunk.choices[0].finish_reason) == ("assistant", "stop")
+
+
+def test_the_start_of_a_further_try_replaces_the_first() -> None:
+    """Nothing of a failed try was shown."""
+    made = chunks_of([Started("msg_0", "m")], [Started("msg_1", "m", attempts=2)], [TextDelta("a")], [Finished("stop")])
+    assert {chunk.id for chunk in made} == {"msg_1"}
+    assert made[0]._hidden_params["uutel_attempts"] == 2
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        pytest.param([TextDelta("a"), TextDelta("b"), TextDelta("c")], ["abc"], id="text"),
+        pytest.param([ReasoningDelta("a"), ReasoningDelta("b")], ["(ab)"], id="reasoning"),
+        pytest.param(
+            [ReasoningDelta("a"), TextDelta("b"), ReasoningDelta("c"), TextDelta("d")],
+            ["(a)", "b", "(c)", "d"],
+            id="kinds-stay-apart-and-in-order",
+        ),
+        pytest.param([TextDelta("a"), USAGE, TextDelta("b")], ["a", "usage", "b"], id="not-across-usage"),
+        pytest.param([TextDelta("x" * LIMIT), TextDelta("y")], ["x" * LIMIT, "y"], id="full"),
+        pytest.param([TextDelta("x" * (LIMIT - 1)), TextDelta("y")], ["x" * (LIMIT - 1) + "y"], id="just-full"),
+        pytest.param([TextDelta("x" * (LIMIT - 1)), TextDelta("yz")], ["x" * (LIMIT - 1), "yz"], id="just-too-much"),
+        pytest.param([TextDelta("x" * 3 * LIMIT)], ["x" * 3 * LIMIT], id="one-long-delta-stays-whole"),
+        pytest.param([], [], id="nothing"),
+    ],
+)
+def test_waiting_deltas_are_merged_up_to_a_limit(batch: list[Event], expected: list[str]) -> None:
+    """It saves more in LiteLLM than any parser could."""
+    assert [_shown(chunk) for chunk in chunks_of(batch)] == expected
+
+
+def _shown(chunk: ModelResponseStream) -> str:
+    if getattr(chunk, "usage", None):
+        return "usage"
+    reasoning = _reasoning(chunk)
+    return f"({reasoning})" if reasoning else chunk.choices[0].delta.content or ""
+
+
+DELTAS = st.one_of(
+    st.builds(TextDelta, st.text(max_size=50).map(lambda text: text * 40)),
+    st.builds(ReasoningDelta, st.text(max_size=50).map(lambda text: text * 40)),
+)
+
+
+@given(st.lists(st.lists(DELTAS)))
+def test_no_merge_loses_adds_or_reorders_a_character(batches: list[list[TextDelta | ReasoningDelta]]) -> None:
+    """However the deltas arrive."""
+    made = chunks_of(*batches)
+    events = [event for batch in batches for event in batch]
+    shown = [(c, False) for chunk in made for c in chunk.choices[0].delta.content or ""]
+    shown += [(c, True) for chunk in made for c in _reasoning(chunk) or ""]
+    sent = [(c, False) for event in events if isinstance(event, TextDelta) for c in event.text]
+    sent += [(c, True) for event in events if isinstance(event, ReasoningDelta) for c in event.text]
+    assert shown == sent
+    assert all(len(chunk.choices[0].delta.content or "") <= LIMIT for chunk in made)
+
+
+def test_usage_has_every_number_where_litellm_looks_for_it() -> None:
+    """OpenAI's names, LiteLLM's names, and the vendor's price."""
+    usage = to_usage(USAGE)
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (140, 9, 149)
+    assert usage.prompt_tokens_details is not None
+    assert usage.prompt_tokens_details.cached_tokens == 40
+    assert usage.prompt_tokens_details.cache_creation_tokens == 20
+    assert usage.completion_tokens_details is not None
+    assert usage.completion_tokens_details.reasoning_tokens == 3
+    assert (usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (40, 20)  # type: ignore[attr-defined]
+    assert usage.cost == pytest.approx(0.0125)  # type: ignore[attr-defined]
+
+
+def test_an_unknown_price_is_not_zero() -> None:
+    """LiteLLM then counts with its own table."""
+    assert getattr(to_usage(UsageReport(1, 1)), "cost", None) is None
+    assert to_usage(UsageReport(1, 1, cost=0.0)).cost == 0  # type: ignore[attr-defined]
+
+
+def test_one_turn_folds_into_one_answer() -> None:
+    """Text, reasoning, usage and the hidden facts."""
+    response = fold(ModelResponse(), "toy/m1", [TURN])
+    (choice,) = response.choices
+    assert (response.id, response.model) == ("msg_1", "toy/m1")
+    assert choice.message.content == TEXT  # type: ignore[union-attr]
+    assert choice.message.reasoning_content == "let me think"  # type: ignore[union-attr]
+    assert choice.message.role == "assistant"  # type: ignore[union-attr]
+    assert choice.finish_reason == "stop"
+    assert response.usage.total_tokens == 149  # type: ignore[attr-defined]
+    assert response._hidden_params["uutel_model"] == "toy-model-5"
+    assert response._hidden_params["uutel_attempts"] == 2
+
+
+def test_several_turns_fold_into_several_choices_with_their_usage_summed() -> None:
+    """`n` turns are one bill."""
+    other: list[Event] = [Started("msg_2", "m"), TextDelta("Bye"), UsageReport(1, 2, 3, 4, 5, 0.5), Finished("length")]
+    response = fold(ModelResponse(), "toy/m1", [TURN, other])
+    assert [(c.index, c.finish_reason, c.message.content) for c in response.choices] == [  # type: ignore[union-attr]
+        (0, "stop", TEXT),
+        (1, "length", "Bye"),
+    ]
+    assert response.id == "msg_1"
+    usage: Any = response.usage  # type: ignore[attr-defined]
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cost) == (141, 11, pytest.approx(0.5125))
+    assert usage.prompt_tokens_details.cached_tokens == 43
+    assert usage.prompt_tokens_details.cache_creation_tokens == 24
+    assert usage.completion_tokens_details.reasoning_tokens == 8
+
+
+def test_a_turn_without_text_or_reasoning_folds_into_an_empty_string() -> None:
+    """Not None: an answer was given."""
+    response = fold(ModelResponse(), "toy/m1", [[STARTED, Finished("content_filter")]])
+    message = response.choices[0].message  # type: ignore[union-attr]
+    assert message.content == ""
+    assert getattr(message, "reasoning_content", None) is None
+    assert response.choices[0].finish_reason == "content_filter"
+
+
+class Scripted(litellm.CustomLLM):
+    """A provider that answers with prepared events, as `BaseUU` does: a stream, or its fold."""
+
+    def __init__(self, batches: Sequence[Sequence[Event]]) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """The fold."""
+        events = [event for batch in self.batches for event in batch]
+        return fold(kwargs["model_response"], kwargs["model"], [events])
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """The fold."""
+        return self.completion(*args, **kwargs)
+
+    def streaming(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """The chunks."""
+        out = ChunkStream(kwargs["model"])
+        return (chunk for batch in self.batches for chunk in out.feed(batch))
+
+    async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        """The chunks."""
+        for chunk in self.streaming(*args, **kwargs):
+            yield chunk
+
+
+@pytest.fixture(params=["alone", "together"])
+def scripted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Event]], None]:
+    """Make `scripted/m1` answer with these events, arriving one by one or all at once."""
+
+    def script(events: Sequence[Event]) -> None:
+        handler = Scripted(one_by_one(events) if request.param == "alone" else [events])
+        monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "scripted", "custom_handler": handler}])
+
+    return script
+
+
+Script = Callable[[Sequence[Event]], None]
+ASK: dict[str, Any] = {"model": "scripted/m1", "messages": [{"role": "user", "content": "hi"}]}
+
+
+async def ask(*, sync: bool, **more: Any) -> list[Any]:
+    """LiteLLM's chunks, as its caller gets them."""
+    with anyio.fail_after(60):
+        if sync:
+            return await anyio.to_thread.run_sync(lambda: list(litellm.completion(**ASK, **more, stream=True)))
+        stream: Any = await litellm.acompletion(**ASK, **more, stream=True)
+        return [chunk async for chunk in stream]
+
+
+BOTH = pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
+
+
+@BOTH
+async def test_litellm_streams_the_answer_whole(scripted: Script, sync: bool) -> None:
+    """Text, reasoning, one role, one finish, and one identity for all chunks."""
+    scripted(TURN)
+    got = await ask(sync=sync)
+    deltas = [chunk.choices[0].delta for chunk in got]
+    assert "".join(delta.content or "" for delta in deltas) == TEXT
+    assert "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas) == "let me think"
+    assert [delta.role for delta in deltas if delta.role] == ["assistant"]
+    assert [chunk.choices[0].finish_reason for chunk in got if chunk.choices[0].finish_reason] == ["stop"]
+    assert got[-1].choices[0].finish_reason == "stop"
+    assert {(chunk.id, chunk.model, chunk.created) for chunk in got} == {("msg_1", got[0].model, got[0].created)}
+
+
+@BOTH
+async def test_litellm_hands_the_usage_on_when_asked(scripted: Script, sync: bool) -> None:
+    """Exactly the vendor's numbers and price, never an estimate, in a last chunk of its own."""
+    scripted(TURN)
+    got = await ask(sync=sync, stream_options={"include_usage": True})
+    (last,) = [chunk for chunk in got if getattr(chunk, "usage", None)]
+    assert last is got[-1]
+    assert (last.usage.prompt_tokens, last.usage.completion_tokens, last.usage.total_tokens) == (140, 9, 149)
+    assert last.usage.prompt_tokens_details.cached_tokens == 40
+    assert last.usage.completion_tokens_details.reasoning_tokens == 3
+    assert last.usage.cost == pytest.approx(0.0125)
+    assert {(chunk.id, chunk.created) for chunk in got} == {("msg_1", got[0].created)}
+
+
+@BOTH
+async def test_litellm_rebuilds_the_answer_from_its_chunks(scripted: Script, sync: bool) -> None:
+    """What its loggers and caches see: text, reasoning, usage and cost."""
+    scripted(TURN)
+    got = await ask(sync=sync, stream_options={"include_usage": True})
+    rebuilt: Any = litellm.stream_chunk_builder(got)
+    assert rebuilt.choices[0].message.content == TEXT
+    assert rebuilt.choices[0].message.reasoning_content == "let me think"
+    assert (rebuilt.usage.prompt_tokens, rebuilt.usage.completion_tokens) == (140, 9)
+    assert rebuilt.usage.cost == pytest.approx(0.0125)
+
+
+@BOTH
+async def test_litellm_keeps_the_whole_answer_that_was_not_streamed(scripted: Script, sync: bool) -> None:
+    """Text, usage, cost and the hidden facts of the fold."""
+    scripted(TURN)
+    with anyio.fail_after(60):
+        if sync:
+            response: Any = await anyio.to_thread.run_sync(lambda: litellm.completion(**ASK))
+        else:
+            response = await litellm.acompletion(**ASK)
+    assert response.id == "msg_1"
+    assert response.choices[0].message.content == TEXT
+    assert response.choices[0].message.reasoning_content == "let me think"
+    assert response.usage.prompt_tokens_details.cached_tokens == 40
+    assert response.usage.cache_creation_input_tokens == 20
+    assert response.usage.completion_tokens_details.reasoning_tokens == 3
+    assert response._hidden_params["response_cost"] == pytest.approx(0.0125)
+    assert response._hidden_params["uutel_model"] == "toy-model-5"
+    assert response._hidden_params["uutel_attempts"] == 2
+
+
+@pytest.mark.skipif(not hasattr(core_helpers, "billed_usage_cost"), reason="this LiteLLM counts with its own prices")
+async def test_litellm_takes_the_vendors_price_for_its_own(scripted: Script) -> None:
+    """Of an answer, streamed or not, of a model it has no price of."""
+    scripted(TURN)
+    streamed: Any = litellm.stream_chunk_builder(await ask(sync=False, stream_options={"include_usage": True}))
+    assert litellm.completion_cost(streamed) == pytest.approx(0.0125)
+    with anyio.fail_after(60):
+        assert litellm.completion_cost(await litellm.acompletion(**ASK)) == pytest.approx(0.0125)
+
+
+@BOTH
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
+async def test_litellm_keeps_the_finish_reason(scripted: Script, sync: bool, reason: FinishReason) -> None:
+    """A cut answer must not look whole."""
+    scripted([STARTED, TextDelta("a"), USAGE, Finished(reason)])
+    got = await ask(sync=sync)
+    assert [chunk.choices[0].finish_reason for chunk in got if chunk.choices[0].finish_reason] == [reason]
+
+
+@BOTH
+async def test_litellm_streams_an_answer_without_text(scripted: Script, sync: bool) -> None:
+    """It ends, with its usage."""
+    scripted([STARTED, USAGE, Finished("stop")])
+    got = await ask(sync=sync, stream_options={"include_usage": True})
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in got if chunk.choices) == ""
+    assert got[-1].usage.prompt_tokens == 140
+
+
+@BOTH
+async def test_litellm_does_not_take_a_repeating_answer_for_a_fault(scripted: Script, sync: bool) -> None:
+    """A model may say the same word 300 times."""
+    scripted([STARTED, *[TextDelta("na ")] * 300, USAGE, Finished("stop")])
+    got = await ask(sync=sync)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in got) == "na " * 300

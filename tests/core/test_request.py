@@ -1,0 +1,206 @@
+"""The caller's parameters: which pass, which are refused and under which name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from uutel_bridge.core.errors import BadRequest, UnsupportedParam
+from uutel_bridge.core.messages import Message, Text
+from uutel_bridge.core.request import ASK_NOTHING, ChatRequest, read_request
+
+EVERYTHING = ("max_tokens", "temperature", "top_p", "stop", "reasoning_effort")
+HI = [{"role": "user", "content": "hi"}]
+
+
+def read(
+    params: dict[str, Any] | None = None, *, model: str = "sonnet", supported: Any = EVERYTHING, drop: bool = False
+) -> ChatRequest:
+    """A one-message request with these parameters."""
+    return read_request(model, HI, params or {}, provider="toy", supported=supported, drop_unsupported=drop)
+
+
+def test_a_bare_request_asks_for_nothing_but_an_answer() -> None:
+    """Defaults are None, so a provider can tell what was asked for."""
+    assert read() == ChatRequest(model="sonnet", messages=(Message("user", (Text("hi"),)),))
+    assert read().model_dump(exclude={"model", "messages"}) == {
+        "max_tokens": None,
+        "temperature": None,
+        "top_p": None,
+        "stop": (),
+        "reasoning_effort": None,
+        "n": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "field", "value"),
+    [
+        pytest.param({"max_tokens": 1}, "max_tokens", 1, id="one-token"),
+        pytest.param({"max_completion_tokens": 9}, "max_tokens", 9, id="newer-name-of-max-tokens"),
+        pytest.param({"max_tokens": 9, "max_completion_tokens": 9}, "max_tokens", 9, id="both-names-agree"),
+        pytest.param({"temperature": 0}, "temperature", 0.0, id="zero-is-not-nothing"),
+        pytest.param({"temperature": 2}, "temperature", 2.0, id="whole-number-for-a-float"),
+        pytest.param({"top_p": 1.0}, "top_p", 1.0, id="top-p"),
+        pytest.param({"stop": "END"}, "stop", ("END",), id="one-stop"),
+        pytest.param({"stop": ["a", "b"]}, "stop", ("a", "b"), id="stops-in-order"),
+        pytest.param({"stop": ("a",)}, "stop", ("a",), id="stops-as-a-tuple"),
+        pytest.param({"stop": ["\n"]}, "stop", ("\n",), id="stop-at-a-line-end"),
+        pytest.param({"stop": []}, "stop", (), id="no-stops"),
+        pytest.param({"reasoning_effort": "low"}, "reasoning_effort", "low", id="effort"),
+        pytest.param({"effort": "low"}, "reasoning_effort", "low", id="our-name-of-effort"),
+        pytest.param({"n": 3}, "n", 3, id="choices"),
+        pytest.param({"extra_body": {"temperature": 0.5}}, "temperature", 0.5, id="extra-body"),
+        pytest.param({"extra_body": {"effort": "max"}}, "reasoning_effort", "max", id="second-name-in-extra-body"),
+        pytest.param({"top_p": 0.1, "extra_body": {"top_p": 0.2}}, "top_p", 0.2, id="extra-body-wins"),
+        pytest.param({"max_tokens": None}, "max_tokens", None, id="null"),
+        pytest.param({"n": None}, "n", 1, id="null-choices"),
+        pytest.param({"extra_body": None}, "stop", (), id="null-extra-body"),
+        pytest.param({"max_tokens": 4, "max_completion_tokens": None}, "max_tokens", 4, id="null-second-name"),
+    ],
+)
+def test_a_parameter_arrives_as_it_was_meant(params: dict[str, Any], field: str, value: object) -> None:
+    """Under one name, in one type."""
+    assert getattr(read(params), field) == value
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        pytest.param({"max_tokens": 0}, "max_tokens", id="zero-tokens"),
+        pytest.param({"max_tokens": -1}, "max_tokens", id="negative-tokens"),
+        pytest.param({"max_tokens": 1.5}, "max_tokens", id="fractional-tokens"),
+        pytest.param({"max_tokens": "5"}, "max_tokens", id="tokens-as-text"),
+        pytest.param({"max_tokens": True}, "max_tokens", id="tokens-as-bool"),
+        pytest.param({"temperature": -0.1}, "temperature", id="cold"),
+        pytest.param({"temperature": 2.1}, "temperature", id="hot"),
+        pytest.param({"temperature": "1"}, "temperature", id="temperature-as-text"),
+        pytest.param({"temperature": True}, "temperature", id="temperature-as-bool"),
+        pytest.param({"temperature": float("nan")}, "temperature", id="not-a-number"),
+        pytest.param({"temperature": float("inf")}, "temperature", id="infinite"),
+        pytest.param({"top_p": 1.1}, "top_p", id="top-p-over-one"),
+        pytest.param({"stop": ""}, "stop", id="empty-stop"),
+        pytest.param({"stop": ["a", ""]}, "stop", id="empty-stop-in-a-list"),
+        pytest.param({"stop": [5]}, "stop", id="stop-is-a-number"),
+        pytest.param({"stop": {"a": 1}}, "stop", id="stop-is-an-object"),
+        pytest.param({"stop": b"a"}, "stop", id="stop-is-bytes"),
+        pytest.param({"stop": "\ud800"}, "stop", id="stop-is-no-unicode"),
+        pytest.param({"reasoning_effort": ""}, "reasoning_effort", id="empty-effort"),
+        pytest.param({"reasoning_effort": {"effort": "low"}}, "reasoning_effort", id="effort-is-an-object"),
+        pytest.param({"n": 0}, "n", id="no-choices"),
+        pytest.param({"n": 129}, "n", id="too-many-choices"),
+        pytest.param({"n": True}, "n", id="choices-as-bool"),
+        pytest.param({"n": "2"}, "n", id="choices-as-text"),
+        pytest.param({"extra_body": "temperature"}, "extra_body", id="extra-body-is-text"),
+        pytest.param({"extra_body": [1]}, "extra_body", id="extra-body-is-a-list"),
+        pytest.param({"max_tokens": 1, "max_completion_tokens": 2}, "max_completion_tokens", id="names-disagree"),
+        pytest.param({"effort": "low", "reasoning_effort": "high"}, "effort", id="efforts-disagree"),
+    ],
+)
+def test_a_wrong_value_is_refused_under_its_name(params: dict[str, Any], param: str) -> None:
+    """As OpenAI does: no value is bent into another."""
+    with pytest.raises(BadRequest) as caught:
+        read(params)
+    assert caught.value.param == param
+    assert caught.value.provider == "toy"
+    assert param in caught.value.message
+    assert not isinstance(caught.value, UnsupportedParam)
+
+
+def test_an_empty_model_is_refused() -> None:
+    """There is nothing a vendor could make of it."""
+    with pytest.raises(BadRequest) as caught:
+        read(model="")
+    assert caught.value.param == "model"
+
+
+def test_a_wrong_message_is_refused_with_the_provider_named() -> None:
+    """The place is the message's own."""
+    with pytest.raises(BadRequest) as caught:
+        read_request("sonnet", [], {}, provider="toy", supported=())
+    assert (caught.value.param, caught.value.provider) == ("messages", "toy")
+
+
+NEUTRAL = [(name, value) for name, values in ASK_NOTHING.items() for value in values]
+
+
+@pytest.mark.parametrize(("name", "value"), NEUTRAL, ids=[f"{name}={value}" for name, value in NEUTRAL])
+@pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "extra-body"])
+def test_a_value_that_changes_nothing_passes(name: str, value: object, wrapped: bool) -> None:
+    """Clients send them out of habit."""
+    params = {name: value}
+    assert read({"extra_body": params} if wrapped else params) == read()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", 1),
+        ("seed", 0),
+        ("logprobs", True),
+        ("tools", [{"type": "function"}]),
+        ("tool_choice", "required"),
+        ("response_format", {"type": "json_object"}),
+        ("presence_penalty", 0.5),
+        ("top_k", 5),
+        ("extra_headers", {"x": "y"}),
+        ("model", "other"),
+        ("messages", []),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "extra-body"])
+def test_an_unsupported_parameter_is_refused_by_name_or_dropped_on_request(
+    name: str, value: object, wrapped: bool
+) -> None:
+    """Nothing is passed over in silence, unless the caller asked for that."""
+    params = {"extra_body": {name: value}} if wrapped else {name: value}
+    with pytest.raises(UnsupportedParam) as caught:
+        read(params)
+    assert (caught.value.param, caught.value.provider) == (name, "toy")
+    assert name in caught.value.message
+    assert "toy" in caught.value.message
+    assert read(params, drop=True) == read()
+
+
+def test_a_known_parameter_that_the_provider_lacks_is_unsupported() -> None:
+    """Even one that others support."""
+    with pytest.raises(UnsupportedParam) as caught:
+        read({"temperature": 1, "top_p": 1}, supported=("top_p",))
+    assert caught.value.param == "temperature"
+    assert read({"temperature": 1, "top_p": 1}, supported=("top_p",), drop=True).temperature is None
+
+
+def test_dropping_what_is_unsupported_keeps_the_check_of_the_rest() -> None:
+    """`drop_params` forgives no wrong value."""
+    with pytest.raises(BadRequest) as caught:
+        read({"seed": 1, "n": 0}, drop=True)
+    assert caught.value.param == "n"
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "max_tokens": st.integers(1, 10**9),
+            "temperature": st.floats(0, 2),
+            "top_p": st.floats(0, 1),
+            "stop": st.lists(st.text(min_size=1)),
+            "reasoning_effort": st.text(min_size=1),
+            "n": st.integers(1, 128),
+        },
+    )
+)
+def test_every_right_value_arrives_unchanged(params: dict[str, Any]) -> None:
+    """Validation changes nothing that was right."""
+    request = read(params)
+    for name, value in params.items():
+        assert getattr(request, name) == (tuple(value) if name == "stop" else value)
+
+
+def test_a_request_cannot_be_changed_after_its_check() -> None:
+    """What was validated is what is sent."""
+    with pytest.raises(ValueError, match="frozen"):
+        read().model = "other"  # type: ignore[misc]
