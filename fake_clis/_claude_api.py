@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from _claude_login import Login
 Step = tuple[Any, ...]
 LOOK_AT_STDIN = 0.02
 """Seconds between two looks at stdin while the server says nothing."""
+
+_MARKER = re.compile(r"\[\[scenario:[^\]]*\]\]")
 
 for _name in mischief.ANSWERING:  # the model itself has no part in them
     scenarios.SCENARIOS[_name] = scenarios.SCENARIOS["text"]
@@ -39,19 +42,19 @@ class Calls:
         if self._base:
             self._record(body)
             return _over_http(self._base, body, login)
-        said = scenarios.last_user_text(body)
-        self._counts[said] = self._earlier(said) + 1
+        marker = (_MARKER.findall(scenarios.last_user_text(body)) or [""])[-1]
+        self._counts[marker] = self._earlier(marker) + 1
         self._record(body)
-        return _in_process(body, self._counts[said])
+        return _in_process(body, self._counts[marker])
 
-    def _earlier(self, said: str) -> int:
+    def _earlier(self, marker: str) -> int:
         """How often this was asked before: by any process that shares the log, else by this one."""
-        if not self._log or "[[scenario:" not in said:
-            return self._counts.get(said, 0)
+        if not self._log or not marker:
+            return self._counts.get(marker, 0)
         try:
             with open(self._log, encoding="utf-8") as file:  # noqa: PTH123 -- pathlib costs start-up time
-                asked = (json.loads(line)["body"] for line in file)
-                return sum(scenarios.last_user_text(body) == said for body in asked)
+                asked = (json.loads(line)["body"] for line in file if marker in line)
+                return sum(marker in scenarios.last_user_text(body) for body in asked)
         except FileNotFoundError:
             return 0
 
@@ -148,12 +151,20 @@ def _read(response: Any) -> Iterator[Step]:
     if not headers.get("content-type", "").startswith("text/event-stream"):
         yield ("message", _json(response.read()) or {})
         return
-    for line in response:
+    for line in _lines(response):
         if not line.startswith(b"data:"):
             continue
         data = line[5:].strip()
         event = _json(data)
         yield ("raw", data) if event is None else ("event", event)
+
+
+def _lines(response: Any) -> Iterator[bytes]:
+    """Its lines. Its own iterator takes a connection that breaks off for the end."""
+    rest = b""
+    while data := response.read1(65536):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from lines
 
 
 def _json(data: bytes) -> Any:

@@ -62,12 +62,10 @@ def _set_model(session: Any, said: dict[str, Any], request: dict[str, Any]) -> d
         wrong = "set_model: system_prompt must be a non-empty string when present"
         raise Unable(wrong, error_code="invalid_request", model=session.model)
     _validate(session, name)
-    changed = models.resolve(name) != session.model
-    session.model = models.resolve(name)
+    _change_model(session, models.resolve(name), name)
+    session.chosen_model = session.model
     if "system_prompt" in request and "system_prompt" not in LACKS:
         session.system = prompt
-    if changed and session.conversation.entries:
-        _remember_command(session, name)
     return {"response": {"model": session.model}}
 
 
@@ -102,9 +100,12 @@ def _validate(session: Any, name: str | None) -> None:
     session.validated.add(model)
 
 
-def _remember_command(session: Any, name: str | None) -> None:
-    """A change of model in mid-conversation stays in it as if the user had typed `/model`."""
-    done = f"<local-command-stdout>Set model to `{name} ({session.model})`</local-command-stdout>"
+def _change_model(session: Any, model: str, name: str | None) -> None:
+    """Take another model; in mid-conversation that stays in it as if the user had typed `/model`."""
+    changed, session.model = session.model != model, model
+    if not changed or not session.conversation.entries:
+        return
+    done = f"<local-command-stdout>Set model to `{model}`</local-command-stdout>"
     caveat = "The command below was run directly in Claude Code, not sent to you as a request."
     session.conversation.add_user([{"type": "text", "text": f"<local-command-caveat>{caveat}</local-command-caveat>"}])
     named = f"<command-name>/model</command-name>\n            <command-args>{name}</command-args>"
@@ -119,11 +120,11 @@ def _apply_flag_settings(session: Any, said: dict[str, Any], request: dict[str, 
         got = "undefined" if settings is None else type(settings).__name__
         raise Unable(f"apply_flag_settings requires `settings` to be an object, got {got}")
     session.env |= {name: str(value) for name, value in (settings.get("env") or {}).items()}
-    effort = settings.get("effortLevel", session.effort)
-    if effort in _claude_options.EFFORTS:  # another word changes nothing
-        session.effort = effort
-    elif effort is None:
-        session.effort = session.default_effort
+    if "model" in settings:  # taken at its word, unlike a model given to set_model
+        _change_model(session, models.resolve(settings["model"] or session.chosen_model), settings["model"])
+    effort = settings.get("effortLevel", session.chosen_effort)
+    if effort is None or effort in _claude_options.EFFORTS:  # another word changes nothing
+        session.chosen_effort = effort
     return {}
 
 

@@ -1,6 +1,6 @@
 """Misbehaviour on request: `[[scenario:NAME]]` in the user text of a turn. The model has no part in it.
 
-`die0`: exits with 3 before the turn begins. `die`: the same after one delta.
+`die0`: exits with 3 without a word on stdout. `die`: the same after one delta.
 `garbage`: a line that is no JSON after the first delta. `stderr_flood`: a megabyte on stderr before the answer.
 `mute`: never answers, not even an interrupt; ends at stdin's end. `no_read`: reads no more from stdin.
 `close_stdout`: closes stdout and lives on until stdin's end.
@@ -31,8 +31,8 @@ def wanted(text: str) -> str:
     return found[-1] if found else ""
 
 
-def before_answer(name: str, inbox: Any) -> None:
-    """Misbehave at the start of a turn."""
+def on_arrival(name: str, inbox: Any) -> None:
+    """Misbehave as soon as the user line is read."""
     if name == "die0":
         die()
     elif name == "stderr_flood":

@@ -59,6 +59,11 @@ def max_tokens(model: str) -> int:
     return 128_000 if re.fullmatch(r"claude-[a-z]+-5-\d", model) else 32_000
 
 
+def effort(model: str) -> str:
+    """The effort of a request unless told otherwise."""
+    return "medium" if recognized(model) else "high"
+
+
 def thinking(model: str) -> dict[str, Any]:
     """The `thinking` field of a request."""
     if "-4-" in model:

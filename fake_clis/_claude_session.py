@@ -21,7 +21,7 @@ from _claude_api import Calls
 from _claude_turn import Interrupted, Turn
 
 GATHER = 0.002
-"""Seconds to look for more lines before a turn begins; the real CLI takes 10 ms, and queues what comes meanwhile."""
+"""Seconds to look for more lines before one is kept; with the real CLI others overtake it for 10 ms."""
 PATIENCE = 2.0
 """Seconds that a turn may last once stdin has ended. The real CLI would finish it, however long that takes."""
 INTERRUPT = b"SIGINT"
@@ -86,11 +86,10 @@ class Session:
         self.version = version
         self.session_id = options.get("session-id") or lines.new_uuid()
         self.env = dict(os.environ)
-        self.model = models.resolve(options.get("model"))
+        self.model = self.chosen_model = models.resolve(options.get("model"))
         self.system = _system_prompt(options)
         asked = options.get("effort")
-        self.default_effort = asked if asked in _claude_options.EFFORTS else "medium"
-        self.effort = self.default_effort
+        self.chosen_effort = asked if asked in _claude_options.EFFORTS else None
         self.permission_mode = options.get("permission-mode", "default")
         self.inbox = Inbox()
         self.calls = Calls()
@@ -115,7 +114,9 @@ class Session:
         signal.signal(signal.SIGINT, lambda *_: self.inbox.put(INTERRUPT))
         self.inbox.start()
         while self.queued or self.inbox.ended_at is None:
-            self._handle(self.inbox.take(GATHER if self.queued else None))
+            self._handle(self.inbox.take(0 if self.queued else None))
+            while self.queued and not _queries(self.queued[-1]) and (more := self.inbox.take(GATHER)):
+                self._handle(more)
             if self.queued:
                 self._turn()
         if signal.getsignal(signal.SIGTERM) == signal.SIG_IGN:
@@ -187,6 +188,8 @@ class Session:
         if role != "user":
             fail(f"Error: Expected message role 'user', got '{role}'")
         if isinstance(message.get("content"), (str, list, type(None))):
+            if _queries(said):
+                mischief.on_arrival(mischief.wanted(conversation.text_of(message.get("content"))), self.inbox)
             self.queued.append(said)
             self._lifecycle(said, "queued")
 
@@ -199,6 +202,11 @@ class Session:
     def login(self) -> _claude_login.Login:
         """The login of this moment."""
         return _claude_login.find(bare="bare" in self.options)
+
+    @property
+    def effort(self) -> str:
+        """The effort that requests ask for."""
+        return self.chosen_effort or models.effort(self.model)
 
     def init_line(self) -> dict[str, Any]:
         """The line that opens a turn."""

@@ -65,7 +65,6 @@ class Turn:
         said = "\n".join(conversation.text_of(line["message"].get("content")) for line in self._asked)
         if self._queries:
             self._mischief = mischief.wanted(said)
-            mischief.before_answer(self._mischief, self._session.inbox)
             self._session.bad_rewind |= self._mischief == "badrewind"
         self._emit(self._session.init_line() | self._marks)
         if not self._queries:

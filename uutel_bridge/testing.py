@@ -1,7 +1,9 @@
 """Fake CLIs for tests and demonstrations: programs that speak the real ones' protocols, logged in to nothing.
 
-with uutel_bridge.testing.fake_clis():
-litellm.completion("uutel/claude-code/sonnet", [{"role": "user", "content": "[[scenario:text]]"}])
+    with uutel_bridge.testing.fake_clis():
+        litellm.completion("uutel/claude-code/sonnet", [{"role": "user", "content": "[[scenario:text]]"}])
+
+A marker in the last user text says what the model answers; without one it says a few words.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from uutel_bridge.core import bridge
 
-_SCRUBBED = ("ANTHROPIC_", "CLAUDE_", "UUTEL_")
+_SCRUBBED = ("ANTHROPIC_", "CLAUDE_", "UUTEL_", "XDG_")
 """Beginnings of variables that would lead a fake, or the bridge, to the user's own things."""
 
 
@@ -40,12 +42,7 @@ def fake_clis() -> Iterator[Path]:
         shutil.copytree(fakes_folder() / "home", home, dirs_exist_ok=True)
         for name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
             del os.environ[name]
-        os.environ |= {
-            "HOME": str(home),
-            "PATH": f"{fakes_folder()}{os.pathsep}{before.get('PATH', '')}",
-            "XDG_CACHE_HOME": str(home / ".cache"),
-            "XDG_CONFIG_HOME": str(home / ".config"),
-        }
+        os.environ |= {"HOME": folder, "PATH": f"{fakes_folder()}{os.pathsep}{before.get('PATH', '')}"}
         try:
             yield home
         finally:

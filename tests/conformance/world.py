@@ -11,14 +11,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import litellm
 import pytest
 
 import uutel_bridge
 from tests.emulators.messages_api import MessagesAPI, Recorded
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
+from uutel_bridge.core.pool import Snapshot
 
 REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
+
+ON_FAKE = pytest.mark.parametrize("world", ["fake"], indirect=True, scope="session")
+"""For what only the fake can be told to do."""
 
 _ids = count(1)
 
@@ -49,11 +54,32 @@ class World:
         (body,) = self.bodies(marker)
         return body
 
+    def arrives(self, marker: str) -> None:
+        """Wait until the model is asked with this marker."""
+        self.api.wait_for(lambda api: bool(api.of(marker)), timeout=60)
+
+    def breaks_off(self, marker: str) -> None:
+        """Wait until whoever asked the model with this marker has hung up."""
+        self.api.wait_for(lambda api: all(each.cut for each in api.of(marker)), timeout=60)
+
+    async def is_exact(self, prompt: str = "Be exact.") -> None:
+        """A request is answered, and is what the caller said and no more."""
+        marker = self.marker("echo")
+        response = await litellm.acompletion(self.model, [system(prompt), user(f"asked {marker}")], timeout=60)
+        assert response.choices[0].message.content == "asked "
+        body = self.body(marker)
+        assert (body.system, body.turns) == ([prompt], [("user", [f"asked {marker}"])])
+
+    @property
+    def processes(self) -> Snapshot:
+        """How the provider's pool stands."""
+        (status,) = [each for each in uutel_bridge.status() if each.name == self.model.split("/")[1]]
+        return status.processes
+
     @property
     def processes_started(self) -> int:
         """How many processes the bridge has started since it was last closed."""
-        (status,) = [each for each in uutel_bridge.status() if each.name == self.model.split("/")[1]]
-        return status.processes.started_total
+        return self.processes.started_total
 
     @contextmanager
     def settings(self, **variables: str) -> Iterator[None]:

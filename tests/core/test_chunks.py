@@ -185,6 +185,12 @@ def test_one_turn_folds_into_one_answer() -> None:
     assert response._hidden_params["uutel_attempts"] == 2
 
 
+def test_a_turn_of_unknown_price_leaves_the_price_to_litellm() -> None:
+    """A null would keep it from counting with its own table."""
+    response = fold(ModelResponse(), "toy/m1", [[STARTED, UsageReport(1, 1), Finished("stop")]])
+    assert "response_cost" not in response._hidden_params
+
+
 def test_several_turns_fold_into_several_choices_with_their_usage_summed() -> None:
     """`n` turns are one bill."""
     other: list[Event] = [Started("msg_2", "m"), TextDelta("Bye"), UsageReport(1, 2, 3, 4, 5, 0.5), Finished("length")]

@@ -169,6 +169,17 @@ def test_the_scenarios_that_stream_are_whole_messages(post: Post):
         assert kinds.count("content_block_start") == kinds.count("content_block_stop"), name
 
 
+def test_any_scenario_can_pause_after_its_first_event():
+    """A model takes its time; some proofs need that."""
+    text = "x [[scenario:max_tokens pause=0.5]]"
+    steps = list(scenarios.reply({"messages": [{"role": "user", "content": text}]}).steps)
+    assert [steps[0][1]["type"], steps[1], steps[2][1]["type"]] == [
+        "message_start",
+        ("sleep", 0.5),
+        "content_block_start",
+    ]
+
+
 def test_other_paths_are_answered_plainly_and_kept_apart(api: MessagesAPI):
     """The CLI's side questions do not count as model requests."""
     connection = connect(api)

@@ -10,13 +10,16 @@ from rich.console import Console
 from uutel_bridge import testing
 from uutel_bridge.core.registry import parts, provider_names, register
 
-_FIRST = "Say something. [[scenario:text]]"
-_SECOND = "Repeat my words: a second turn, with the first one in its history. [[scenario:echo]]"
+_TURNS = (
+    ("Say something.", "text"),
+    ("And now say this, with the first turn before it.", "echo"),
+)
+"""What the user says, and the scenario that the fake then plays."""
 
 
 def run() -> None:
     """Stream two turns of a conversation from every provider's fake."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print("[bold]These answers come from fake CLIs that ship with uutel-bridge: no login, no network.[/bold]")
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else LiteLLM asks the network for prices
     with console.status("Importing LiteLLM ..."):
@@ -29,9 +32,9 @@ def run() -> None:
 def _converse(console: Console, model: str) -> None:
     console.print(f"\n[bold]{model}[/bold]")
     messages: list[dict[str, str]] = []
-    for text in (_FIRST, _SECOND):
-        messages.append({"role": "user", "content": text})
-        console.print(f"[dim]user[/dim]      {text}", markup=True)
+    for text, scenario in _TURNS:
+        console.print(f"[dim]user[/dim]      {text}")
+        messages.append({"role": "user", "content": f"{text} [[scenario:{scenario}]]"})
         messages.append({"role": "assistant", "content": _stream(console, model, messages)})
 
 

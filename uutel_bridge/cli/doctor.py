@@ -10,6 +10,7 @@ from rich.markup import escape
 from uutel_bridge.core import loop, registry
 from uutel_bridge.core.bridge import bridge
 from uutel_bridge.core.doctor import Checkup, checkup
+from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.settings import config_path
 
 
@@ -18,31 +19,36 @@ def run() -> bool:
     console = Console(highlight=False, soft_wrap=True)
     path = config_path()
     console.print(f"Config file: {escape(str(path))}{'' if path.is_file() else ' (not there: defaults)'}")
-    ready = False
-    for name in registry.provider_names():
-        found = _look(name)
-        ready = ready or not found.problem
-        console.print(f"\n[bold]{found.title}[/bold] (uutel/{name}/<model>)")
-        for label, text in _lines(found):
-            console.print(f"  {label:<12}{escape(text)}")
-        console.print(
-            f"  [red]wrong       {escape(found.problem)}[/red]" if found.problem else "  [green]ready[/green]"
-        )
-    return ready
+    return any([_report(console, name) for name in registry.provider_names()])  # a list: all of them, also after a yes
 
 
-def _look(name: str) -> Checkup:
-    return loop.run(lambda: checkup(bridge(name)))
+def _report(console: Console, name: str) -> bool:
+    console.print(f"\n[bold]{registry.parts(name).title}[/bold] (uutel/{name}/<model>)")
+    try:
+        provider = bridge(name)
+    except UUError as error:  # its settings are wrong
+        return _verdict(console, error.message)
+    found = loop.run(lambda: checkup(provider))
+    for label, text in _lines(found, key_set=provider.settings.api_key is not None):
+        console.print(f"  {label:<12}{escape(text)}")
+    return _verdict(console, found.problem)
 
 
-def _lines(found: Checkup) -> Iterator[tuple[str, str]]:
+def _verdict(console: Console, problem: str) -> bool:
+    console.print(f"  [red]wrong       {escape(problem)}[/red]" if problem else "  [green]ready[/green]")
+    return not problem
+
+
+def _lines(found: Checkup, *, key_set: bool) -> Iterator[tuple[str, str]]:
     status = found.status
     if not status.executable:
         return
     yield "executable", status.executable
     if found.version:
         yield "version", f"{found.version} ({'tested' if found.tested else 'not tested with this bridge'})"
-    if status.login:
+    if key_set:
+        yield "login", "not used: the API key in the settings takes its place"
+    elif status.login:
         yield "login", f"{status.login.method}, from {status.login.source}"
         if status.login.problem and status.login.problem not in found.problem:
             yield "note", status.login.problem

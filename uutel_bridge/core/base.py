@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -126,7 +126,7 @@ def shared_handler() -> UutelUU:
 
 
 @contextmanager
-def _litellm_errors(kwargs: Mapping[str, Any]) -> Iterator[None]:
+def _litellm_errors(kwargs: Mapping[str, Any]) -> Generator[None, None, None]:
     try:
         yield
     except UUError as error:

@@ -127,7 +127,8 @@ def fold(response: ModelResponse, model: str, turns: Sequence[Sequence[Event]]) 
     if reports:
         total = _sum(reports)
         response.usage = to_usage(total)  # pyright: ignore[reportAttributeAccessIssue]
-        facts["response_cost"] = total.cost  # for LiteLLM before 1.109, which passes over `usage.cost`
+        if total.cost is not None:
+            facts["response_cost"] = total.cost  # for LiteLLM before 1.109, which passes over `usage.cost`
     for started in (event for event in turns[0] if isinstance(event, Started)):
         response.id = started.response_id
         facts |= hidden(started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ def register_prices() -> None:
 
 
 @contextmanager
-def _quiet(litellm: Any) -> Iterator[None]:
+def _quiet(litellm: Any) -> Generator[None, None, None]:
     """LiteLLM warns of every model that brings its own prices, and prints advice for a provider it does not know."""
     logger = logging.getLogger("LiteLLM")
     level, advice = logger.level, litellm.suppress_debug_info

@@ -38,7 +38,7 @@ def failure(result: Result, error: str | None, limits: RateLimitInfo | None) -> 
         error: The CLI's word for it (`AssistantMessage.error`), if it gave one.
         limits: The plan's limits as last reported in the turn.
     """
-    if result.terminal_reason == "prompt_too_long":
+    if result.terminal_reason in {"prompt_too_long", "blocking_limit"}:  # said by the API; by the CLI's own estimate
         return ContextTooLong("The conversation does not fit the model's context window.", evidence=result.text)
     if result.api_error_status == 429:
         return _rate_limited(result, limits)

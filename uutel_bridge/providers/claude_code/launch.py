@@ -45,6 +45,7 @@ _ENVIRONMENT: Mapping[str, str] = {
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK": "1",
+    "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",  # else a newer model answers in place of an old one
 }
 
 _ANY_TURN: Mapping[bool, tuple[str, ...]] = {

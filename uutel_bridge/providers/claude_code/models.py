@@ -41,6 +41,13 @@ class StreamEvent:
     event: Mapping[str, Any]
 
 
+class Status(_Line):
+    """What the CLI is about to do; written just before a request to the model."""
+
+    status: object = None
+    """`requesting`; other kinds of `system` lines have none, or something else of their own."""
+
+
 class AssistantMessage(_Line):
     """A finished content block, or a text that the CLI made up to tell of a failure."""
 
@@ -101,9 +108,10 @@ class ControlResponse(_Line):
     response: ControlReply
 
 
-ClaudeCodeResponse: TypeAlias = StreamEvent | AssistantMessage | RateLimitEvent | Result | ControlResponse
+ClaudeCodeResponse: TypeAlias = StreamEvent | Status | AssistantMessage | RateLimitEvent | Result | ControlResponse
 
-_MODELS: Mapping[str, type[AssistantMessage | RateLimitEvent | Result | ControlResponse]] = {
+_MODELS: Mapping[str, type[Status | AssistantMessage | RateLimitEvent | Result | ControlResponse]] = {
+    "system": Status,
     "assistant": AssistantMessage,
     "rate_limit_event": RateLimitEvent,
     "result": Result,

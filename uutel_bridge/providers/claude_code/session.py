@@ -14,6 +14,7 @@ import orjson
 from uutel_bridge.core.errors import ProtocolError, UUError
 from uutel_bridge.core.ndjson import LineFramer
 from uutel_bridge.core.process import Child
+from uutel_bridge.providers.claude_code.guard import CLOSED, OPEN, Guard
 from uutel_bridge.providers.claude_code.launch import turn_environment
 from uutel_bridge.providers.claude_code.models import (
     ClaudeCodeRequest,
@@ -21,7 +22,6 @@ from uutel_bridge.providers.claude_code.models import (
     ControlReply,
     ControlResponse,
     Result,
-    StreamEvent,
     decode,
 )
 
@@ -74,22 +74,35 @@ class ClaudeCodeSession:
 
     async def run(self, request: ClaudeCodeRequest, /) -> AsyncGenerator[ClaudeCodeResponse, None]:
         """The messages of one turn, up to its result."""
+        guard = Guard(closing=True)
+        await self._tell(request)
+        while self._asked:
+            message = await self._next(guard)
+            if guard.too_early:
+                guard = Guard(closing=False)
+                await self._take_back()
+                await self._tell(request)
+            else:
+                yield message
+
+    async def _tell(self, request: ClaudeCodeRequest) -> None:
         await self._configure(request)
         await self._replay(request.messages[:-1])
         await self._say(request.messages[-1], ask=True)
-        content_seen = False
-        while True:
-            message = await self._read()
-            if isinstance(message, Result):
-                self._asked = False
-            if isinstance(message, StreamEvent):
-                kind = message.event["type"]
-                content_seen = content_seen or kind == "content_block_start"
-                if _asks_again_after(message.event, content_seen=content_seen):
-                    await self._send_control({"subtype": "interrupt"})
-            yield message
-            if not self._asked:
-                return
+
+    async def _next(self, guard: Guard) -> ClaudeCodeResponse:
+        message = await self._read()
+        if guard.must_close(message):
+            # Nobody waits for the answer: the turn goes on meanwhile.
+            await self._send_control({"subtype": "apply_flag_settings", "settings": {"env": CLOSED}})
+        if guard.must_interrupt(message):
+            await self._send_control({"subtype": "interrupt"})
+        self._asked = not isinstance(message, Result)
+        return message
+
+    async def _take_back(self) -> None:
+        if not await self._rewind():
+            raise ProtocolError("claude did not take back a message that it had not sent.")
 
     async def reset(self) -> bool:
         """Break off what is under way and forget the conversation; True only if the CLI confirms it."""
@@ -114,10 +127,11 @@ class ClaudeCodeSession:
                 "systemPromptSnapshot": False,
             })
             return
-        settings = {"env": turn_environment(request), "effortLevel": request.effort}
+        # The model is set last, as a setting: set_model asks the API whether there is such a model, with a request.
+        settings = {"model": request.model, "env": {**turn_environment(request), **OPEN}, "effortLevel": request.effort}
         prompt = {"system_prompt": request.system_prompt} if request.system_prompt else {}
         await self._control(
-            {"subtype": "set_model", "model": request.model, **prompt},
+            {"subtype": "set_model", "model": "default", **prompt},
             {"subtype": "apply_flag_settings", "settings": settings},
         )
 
@@ -202,10 +216,3 @@ class ClaudeCodeSession:
                 if message is not None:
                     self._read_ahead.append(message)
         return self._read_ahead.popleft()
-
-
-def _asks_again_after(event: Mapping[str, Any], *, content_seen: bool) -> bool:
-    """Whether the CLI would now ask the model a second time by itself, unless interrupted."""
-    if event["type"] == "message_delta":
-        return event["delta"].get("stop_reason") in {"max_tokens", "model_context_window_exceeded", "refusal"}
-    return event["type"] == "message_stop" and not content_seen

@@ -29,6 +29,7 @@ from uutel_bridge.providers.claude_code.models import (
     RateLimitEvent,
     RateLimitInfo,
     Result,
+    Status,
     StreamEvent,
 )
 
@@ -102,13 +103,21 @@ def _messages(turns: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
         if role == "user":
             yield {"role": role, "content": _content([part for message in group for part in message.parts])}
         else:
-            yield from ({"role": role, "content": _content(message.parts)} for message in group)
+            yield from ({"role": role, "content": _said(message)} for message in group)
 
 
 def _content(parts: Sequence[Part]) -> str | list[Mapping[str, Any]]:
-    if len(parts) == 1 and isinstance(parts[0], Text):
+    # A blank string would be answered by the CLI itself; in a block it goes to the model, as "(no content)".
+    if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].text.strip():
         return parts[0].text
     return [_block(part) for part in parts]
+
+
+def _said(message: Message) -> str | list[Mapping[str, Any]]:
+    # The CLI drops a blank turn of the assistant and joins the user's around it. One without content stays a turn,
+    # and reaches the model as "(no content)", words that the CLI takes for blank, too.
+    blank = message.text.strip() in {"", "(no content)"}
+    return [] if blank else _content(message.parts)
 
 
 def _block(part: Part) -> Mapping[str, Any]:
@@ -134,6 +143,7 @@ class ClaudeCodeTranslator:
     def __init__(self) -> None:
         self._usage: dict[str, Any] = {}
         self._stop_reason: str | None = None
+        self._started = False
         self._answered = False
         self._error: str | None = None
         self._limits: RateLimitInfo | None = None
@@ -152,7 +162,7 @@ class ClaudeCodeTranslator:
             self._error = message.error or self._error
         elif isinstance(message, RateLimitEvent):
             self._limits = message.rate_limit_info
-        elif not isinstance(message, ControlResponse):
+        elif not isinstance(message, ControlResponse | Status):
             assert_never(message)
         return ()
 
@@ -167,6 +177,7 @@ class ClaudeCodeTranslator:
         if kind == "content_block_delta":
             return _delta(event["delta"])
         if kind == "message_start":
+            self._started = True
             message = event["message"]
             self._count(message.get("usage"))
             return (Started(message["id"], message["model"]),)
@@ -186,7 +197,8 @@ class ClaudeCodeTranslator:
         # An answer that came to its end is an answer, even if the CLI was then interrupted and calls that an error.
         if self._stop_reason is not None:
             return (self._report(result), Finished(_FINISH.get(self._stop_reason, "stop")))
-        if result.is_error:
+        # Broken off, and kept from asking the model to go on: to the CLI it then looks as if the context were full.
+        if result.is_error and not (self._started and result.terminal_reason == "blocking_limit"):
             raise failure(result, self._error, self._limits)
         if result.num_turns == 0:
             raise BadRequest("Claude Code did not pass the last message on.", param="messages", evidence=result.text)

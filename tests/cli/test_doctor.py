@@ -1,0 +1,101 @@
+"""`uutel-bridge doctor`."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.conformance.world import claude_code
+from uutel_bridge import testing
+
+
+@pytest.mark.parametrize("kind", ["fake", pytest.param("real", marks=pytest.mark.real_cli)])
+def test_a_working_provider_is_described(kind: str) -> None:
+    """Executable, version, login, account; on the fake as on the real CLI, without a request to the model."""
+    with claude_code(kind) as world:
+        done = Command(world.home)("doctor")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not world.api.requests
+    for words in ("Config file: ", "claude\n", "2.1.330 (tested)", ".credentials.json", "account     max", "ready"):
+        assert words in done.stdout
+
+
+def test_after_a_request_it_says_whether_processes_stay_warm(uutel: Command) -> None:
+    """That is found out at the first request, and remembered."""
+    assert "kept warm" not in uutel("doctor").stdout
+    uutel("ask", "[[scenario:text]]")
+    assert "kept warm" in uutel("doctor").stdout
+
+
+def test_no_secret_is_shown(uutel: Command) -> None:
+    """Neither the stored tokens nor a key in the settings."""
+    output = uutel("doctor").stdout + uutel("doctor", UUTEL_CLAUDE_CODE__API_KEY="sk-secret").stdout
+    assert "ready" in output
+    for secret in ("fake-access-token", "fake-refresh-token", "sk-secret"):
+        assert secret not in output
+
+
+def test_a_missing_login_is_said_with_what_mends_it(uutel: Command) -> None:
+    """Exit status 1: nothing can answer."""
+    (uutel.home / ".claude" / ".credentials.json").unlink()
+    done = uutel("doctor")
+    assert done.returncode == 1
+    assert "claude auth login" in done.stdout
+    assert "ready" not in done.stdout
+
+
+def test_a_missing_cli_is_said_with_what_mends_it(uutel: Command) -> None:
+    """The command that installs it."""
+    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="no-such-claude")
+    assert done.returncode == 1
+    assert "no-such-claude" in done.stdout
+    assert "npm install -g @anthropic-ai/claude-code" in done.stdout
+
+
+def test_an_untested_version_is_said(uutel: Command) -> None:
+    """It may well work; the user should know."""
+    newer = uutel.home / "claude"
+    fake = shlex.quote(str(testing.fakes_folder() / "claude"))
+    newer.write_text(
+        f'#!/bin/sh\n[ "$1" = --version ] && echo "99.0.1 (Claude Code)" || exec {fake} "$@"\n', encoding="utf-8"
+    )
+    newer.chmod(0o755)
+    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE=str(newer))
+    assert done.returncode == 0
+    assert "99.0.1 (not tested with this bridge)" in done.stdout
+
+
+def test_something_else_in_place_of_the_cli_is_said(uutel: Command) -> None:
+    """A program that is no claude cannot answer for it."""
+    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="true")
+    assert done.returncode == 1
+    assert "wrong" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("config.toml", "[claude-code", "config.toml"),
+        ("config.toml", "[claude-code]\nspares = -1\n", "claude-code.spares must be a whole number"),
+        ("config.yaml", "claude-code:\n  sparse: 1\n", "claude-code.sparse is not a setting"),
+        ("config.json", "3", "config.json"),
+    ],
+)
+def test_a_wrong_config_file_is_said(uutel: Command, name: str, text: str, words: str) -> None:
+    """Which file, and what in it."""
+    (uutel.config / name).write_text(text, encoding="utf-8")
+    done = uutel("doctor")
+    assert done.returncode == 1
+    assert f"Config file: {uutel.config / name}\n" in done.stdout
+    assert words in done.stdout.partition("wrong")[2]
+
+
+def test_two_config_files_are_one_too_many(uutel: Command) -> None:
+    """Nobody could tell which one counts."""
+    for name in ("config.toml", "config.yaml"):
+        (uutel.config / name).touch()
+    done = uutel("doctor")
+    assert done.returncode == 1
+    assert "only one config file" in done.stderr

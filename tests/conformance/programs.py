@@ -1,0 +1,121 @@
+"""Programs of their own that use the bridge: for what ends, interrupts or forks a whole interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from typing_extensions import Self
+
+from tests.conformance.world import World
+
+BOUND = 90.0
+"""Seconds for anything; a busy machine takes ten to import LiteLLM."""
+_PRELUDE = """
+import asyncio, os, signal, sys, threading
+import litellm, uutel_bridge
+
+uutel_bridge.register()
+MODEL, MARKER = sys.argv[1:]
+MESSAGES = [{"role": "user", "content": f"Hello {MARKER}"}]
+
+def started():
+    return uutel_bridge.status()[0].processes.started_total
+
+"""
+
+
+class Process(NamedTuple):
+    """A line of the process table."""
+
+    pid: int
+    parent: int
+    group: int
+    command: str
+
+
+def processes() -> list[Process]:
+    """Every process that still runs."""
+    found: list[Process] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent, group = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[:3]
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:  # it has just ended
+            continue
+        if state not in "ZX":
+            found.append(Process(int(folder.name), int(parent), int(group), command))
+    return found
+
+
+def groups_of(parent: int) -> set[int]:
+    """The process groups that this process's children lead."""
+    return {each.pid for each in processes() if each.parent == parent and each.group == each.pid}
+
+
+def wait_until_gone(groups: set[int]) -> None:
+    """Wait until nobody of these groups is left."""
+    deadline = time.monotonic() + BOUND
+    while left := [each for each in processes() if each.group in groups]:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.02)
+
+
+class Program:
+    """A program that talks to this world's model; killed at the end of the block if it still runs."""
+
+    def __init__(self, world: World, marker: str, code: str) -> None:
+        self._stderr = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PRELUDE + textwrap.dedent(code), world.model, marker],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        self.pid = self._process.pid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+        self._stderr.close()
+
+    def send_signal(self, number: int) -> None:
+        """As from the keyboard or from a supervisor."""
+        self._process.send_signal(number)
+
+    def line(self) -> str:
+        """Its next line of output; empty at its end."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+    def end(self) -> tuple[int, str]:
+        """Exit status and the rest of the output, once it has ended by itself."""
+        out, _ = self._process.communicate(timeout=BOUND)
+        return self._process.returncode, out.decode()
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained of so far."""
+        self._stderr.seek(0)
+        return self._stderr.read().decode("utf-8", "replace")
+
+
+def run(world: World, marker: str, code: str) -> list[str]:
+    """A program's lines of output; it has to end well."""
+    with Program(world, marker, code) as program:
+        status, out = program.end()
+        assert status == 0, program.stderr
+        return out.splitlines()

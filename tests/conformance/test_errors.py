@@ -1,0 +1,243 @@
+"""What goes wrong is told in LiteLLM's classes and the vendor's words, and spoils nothing that comes after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import litellm
+import pytest
+from litellm import exceptions as lite
+
+from tests.conformance.world import World, user
+
+FAILURES: dict[str, tuple[type[Exception], str]] = {
+    "e400": (lite.BadRequestError, "messages: made-up validation failure"),
+    "e401": (lite.AuthenticationError, "invalid bearer token"),
+    "e403": (lite.PermissionDeniedError, "this account may not use the API"),
+    "e404": (lite.NotFoundError, "issue with the selected model (claude-sonnet-5-5)"),
+    "e413": (lite.BadRequestError, "Request too large"),
+    "too_long": (lite.ContextWindowExceededError, "Prompt is too long"),
+    "e429": (lite.RateLimitError, "This request would exceed the rate limit"),
+    "limit": (lite.RateLimitError, "You've hit your 5-hour limit"),
+    "e500": (lite.InternalServerError, "500 Internal server error"),
+    "e529": (lite.ServiceUnavailableError, "529 Overloaded"),
+    "drop0": (lite.APIConnectionError, "Connection dropped"),
+    "drop": (lite.APIConnectionError, "Connection to the API was lost"),
+    "sse_error": (lite.ServiceUnavailableError, "Overloaded"),
+    "badsse": (lite.APIConnectionError, "JSON Parse error"),
+    "truncated": (lite.APIConnectionError, "ended before the model had finished it"),
+}
+BEGUN = {"drop": "p0 p1 p2 ", "sse_error": "p0 p1 ", "badsse": "p0 p1 ", "truncated": "p0 p1 p2 p3 p4 p5 "}
+"""What the model had said when it failed."""
+
+
+async def whole(world: World, text: str, **given: Any) -> Any:
+    """An answer in one piece."""
+    return await litellm.acompletion(world.model, [user(text)], **given)
+
+
+async def pieces(world: World, text: str, into: list[str], **given: Any) -> None:
+    """An answer bit by bit."""
+    async for chunk in await litellm.acompletion(world.model, [user(text)], stream=True, **given):
+        into.append(chunk.choices[0].delta.content or "")
+
+
+async def ask(way: str, world: World, text: str, **given: Any) -> None:
+    """Ask in either way, for the failure's sake."""
+    await (whole(world, text, **given) if way == "whole" else pieces(world, text, [], **given))
+
+
+async def it_still_works(world: World) -> None:
+    """The next request is answered, and holds nothing of one before."""
+    marker = world.marker("text")
+    response = await whole(world, marker)
+    assert response.choices[0].message.content == "part0 part1 part2 part3 "
+    assert world.body(marker).turns == [("user", [marker])]
+
+
+@pytest.mark.parametrize("scenario", FAILURES)
+async def test_a_failure_has_its_class_and_the_vendors_words(world: World, scenario: str) -> None:
+    """Provider and status are right, too, and the process can be used again or is replaced."""
+    cls, words = FAILURES[scenario]
+    with pytest.raises(cls) as caught:
+        await whole(world, world.marker(scenario), max_retries=0)
+    assert type(caught.value) is cls
+    assert words in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert caught.value.llm_provider == "claude-code"
+    await it_still_works(world)
+
+
+@pytest.mark.parametrize("scenario", FAILURES)
+async def test_a_failing_stream_ends_in_the_same_failure(world: World, scenario: str) -> None:
+    """After all that the model had said. What may pass by itself comes in LiteLLM's wrapper for broken streams."""
+    cls, words = FAILURES[scenario]
+    said: list[str] = []
+    with pytest.raises(Exception, match=r"litellm\.") as caught:
+        await pieces(world, world.marker(scenario), said, max_retries=0)
+    error = caught.value
+    if isinstance(error, lite.MidStreamFallbackError):
+        error = error.original_exception
+        assert error.status_code == 429 or error.status_code >= 500
+    assert type(error) is cls
+    assert words in str(error)
+    assert "".join(said) == BEGUN.get(scenario, "")
+    await it_still_works(world)
+
+
+async def test_a_used_up_plan_says_which_limit_and_until_when(world: World) -> None:
+    """In headers, where LiteLLM has no field for it."""
+    with pytest.raises(lite.RateLimitError) as caught:
+        await whole(world, world.marker("limit"))
+    assert caught.value.response.headers["x-uutel-limit-scope"] == "five_hour"
+    assert caught.value.response.headers["x-uutel-resets-at"] == "4102444800"
+
+
+# Further tries
+
+
+async def test_a_passing_trouble_is_tried_again(world: World) -> None:
+    """With pauses, until it works; the answer tells how many tries it took."""
+    marker = world.marker("flaky_e529", times=2)
+    response = await whole(world, marker)
+    assert response._hidden_params["uutel_attempts"] == 3
+    assert len(world.bodies(marker)) == 3
+    assert len({body.text for body in world.bodies(marker)}) <= 3
+
+
+async def test_a_stream_that_has_not_begun_is_tried_again(world: World) -> None:
+    """As long as the caller has seen nothing."""
+    said: list[str] = []
+    await pieces(world, world.marker("flaky_e529"), said)
+    assert "".join(said) == "part0 part1 part2 part3 "
+
+
+@pytest.mark.parametrize(
+    ("scenario", "requests"),
+    [("limit", 1), ("e500", 1), ("e403", 1), ("e400", 3), ("e404", 2)],  # the CLI itself asks again after the last two
+)
+async def test_what_will_not_pass_is_not_tried_again(world: World, scenario: str, requests: int) -> None:
+    """A used-up plan, a bad request, a missing right."""
+    marker = world.marker(scenario)
+    with pytest.raises(FAILURES[scenario][0]):
+        await whole(world, marker)
+    assert len(world.bodies(marker)) == requests
+
+
+@pytest.mark.parametrize("scenario", ["drop", "sse_error", "badsse"])
+@pytest.mark.parametrize("way", ["whole", "stream"])
+async def test_an_answer_that_has_begun_is_not_tried_again(world: World, scenario: str, way: str) -> None:
+    """It would be said, and paid for, twice."""
+    marker = world.marker(scenario)
+    with pytest.raises(Exception, match=FAILURES[scenario][1]):
+        await ask(way, world, marker)
+    assert len(world.bodies(marker)) == 1
+
+
+@pytest.mark.parametrize(("given", "requests"), [({"max_retries": 0}, 1), ({"num_retries": 0}, 1), ({"num_retries": 1}, 2)])
+async def test_a_caller_who_counts_retries_gets_no_others(world: World, given: dict[str, int], requests: int) -> None:
+    """LiteLLM tries again as often as it was told to, and the bridge not at all."""
+    marker = world.marker("e529")
+    with pytest.raises(lite.ServiceUnavailableError):
+        await whole(world, marker, **given)
+    assert len(world.bodies(marker)) == requests
+
+
+async def test_retries_can_be_switched_off(world: World) -> None:
+    """For all calls, by a setting."""
+    marker = world.marker("e529")
+    with world.settings(RETRY__MAX_RETRIES="0"), pytest.raises(lite.ServiceUnavailableError):
+        await whole(world, marker)
+    assert len(world.bodies(marker)) == 1
+
+
+# Time
+
+
+@pytest.mark.parametrize("way", ["whole", "stream"])
+@pytest.mark.parametrize("scenario", ["hang", "hang0", "slow"])
+async def test_no_call_outlasts_its_timeout(world: World, scenario: str, way: str) -> None:
+    """Nothing was said, or not all of it: the caller is free again, and so is the process."""
+    with anyio.fail_after(60), pytest.raises(lite.Timeout, match="within 1 s"):
+        await ask(way, world, world.marker(scenario, n=1000), timeout=1)
+    await it_still_works(world)
+
+
+async def test_waiting_and_retries_count_against_the_timeout(world: World) -> None:
+    """No try is begun that could not end in time."""
+    with anyio.fail_after(60), pytest.raises(lite.ServiceUnavailableError):
+        await whole(world, world.marker("e529"), timeout=1)
+
+
+# Logins and executables
+
+
+@contextmanager
+def credentials(world: World, **changes: Any) -> Iterator[None]:
+    """Another stored login for a while; a field that is None is left out."""
+    path = world.home / ".claude" / ".credentials.json"
+    before = path.read_text(encoding="utf-8")
+    login = {name: value for name, value in (json.loads(before)["claudeAiOauth"] | changes).items() if value is not None}
+    path.write_text(json.dumps({"claudeAiOauth": login}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+@contextmanager
+def refused_at_once(world: World, cls: type[Exception], words: str) -> Iterator[None]:
+    """The call itself raises: no process is started, the model is not asked."""
+    started, asked = world.processes_started, len(world.api.requests)
+    with pytest.raises(cls, match=words) as caught:
+        yield
+    assert "Traceback" not in str(caught.value)
+    assert (world.processes_started, len(world.api.requests)) == (started, asked)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
+async def test_without_a_login_the_call_says_how_to_log_in(world: World, stream: bool, sync: bool) -> None:
+    """Before anything is started."""
+    path = world.home / ".claude" / ".credentials.json"
+    aside = path.rename(path.with_suffix(".aside"))
+    try:
+        with refused_at_once(world, lite.AuthenticationError, "claude auth login"):
+            if sync:
+                litellm.completion(world.model, [user("Hello")], stream=stream)
+            else:
+                await litellm.acompletion(world.model, [user("Hello")], stream=stream)
+    finally:
+        aside.rename(path)
+    await it_still_works(world)
+
+
+async def test_an_expired_login_that_cannot_be_renewed_is_refused(world: World) -> None:
+    """Before anything is started."""
+    expired = credentials(world, expiresAt=1_000_000_000_000, refreshToken=None)
+    with expired, refused_at_once(world, lite.AuthenticationError, "has expired.*claude auth login"):
+        await whole(world, "Hello")
+    await it_still_works(world)
+
+
+async def test_an_expired_login_is_the_clis_to_renew(world: World) -> None:
+    """Where it cannot, the vendor has the last word."""
+    with credentials(world, expiresAt=1_000_000_000_000):
+        await it_still_works(world)
+        with pytest.raises(lite.AuthenticationError, match="claude auth login"):
+            await whole(world, world.marker("e401"))
+    await it_still_works(world)
+
+
+async def test_a_missing_cli_is_named_with_the_way_to_install_it(world: World) -> None:
+    """Before anything is started."""
+    with (
+        world.settings(CLAUDE_CODE__EXECUTABLE="/nowhere/claude"),
+        refused_at_once(world, lite.APIConnectionError, "/nowhere/claude.*npm install"),
+    ):
+        await whole(world, "Hello")
+    await it_still_works(world)

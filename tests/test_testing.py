@@ -1,0 +1,77 @@
+"""The fake CLIs as a means for other people's tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import litellm
+import pytest
+
+import uutel_bridge
+from uutel_bridge import testing
+
+_MODEL = "uutel/claude-code/sonnet"
+
+
+@pytest.fixture(autouse=True)
+def registered() -> None:
+    """LiteLLM knows the providers."""
+    uutel_bridge.register()
+
+
+async def test_inside_the_block_a_fake_answers() -> None:
+    """No CLI, no login and no network are needed."""
+    with testing.fake_clis():
+        answer = await litellm.acompletion(_MODEL, [{"role": "user", "content": "Hello"}])
+    assert answer.choices[0].message.content == "part0 part1 part2 part3 "
+
+
+def test_inside_the_block_the_users_own_things_are_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other logins, other servers and other settings do not get in; the home is another."""
+    hostile = {
+        "ANTHROPIC_API_KEY": "sk-own",
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:1",
+        "CLAUDE_CODE_OAUTH_TOKEN": "own",
+        "UUTEL_CLAUDE_CODE__EXECUTABLE": "no-such-claude",
+        "XDG_CONFIG_HOME": "/nowhere",
+        "XDG_CACHE_HOME": "/nowhere",
+    }
+    for name, value in hostile.items():
+        monkeypatch.setenv(name, value)
+    with testing.fake_clis() as home:
+        assert not hostile.keys() & os.environ.keys()
+        assert Path.home() == home
+        assert shutil.which("claude") == str(testing.fakes_folder() / "claude")
+        (status,) = uutel_bridge.status()
+        assert status.problem == ""
+        assert status.login is not None
+        assert status.login.source == str(home / ".claude" / ".credentials.json")
+
+
+def test_settings_made_inside_the_block_count() -> None:
+    """They are read at the first request in it."""
+    with testing.fake_clis():
+        os.environ["UUTEL_CLAUDE_CODE__EXECUTABLE"] = "no-such-claude"
+        with pytest.raises(litellm.APIConnectionError, match="no-such-claude"):
+            litellm.completion(_MODEL, [{"role": "user", "content": "Hello"}])
+
+
+def test_after_the_block_everything_is_as_before() -> None:
+    """The environment, the home's own folder and the processes; also where the block failed."""
+    before = dict(os.environ)
+    with pytest.raises(ZeroDivisionError), testing.fake_clis() as home:
+        litellm.completion(_MODEL, [{"role": "user", "content": "Hello"}])
+        os.environ["LEFT_BEHIND"] = "yes"
+        raise ZeroDivisionError
+    assert dict(os.environ) == before
+    assert not home.exists()
+
+
+def test_every_fake_can_be_executed() -> None:
+    """The executable files of the folder, and only they, bear the name of a CLI."""
+    executables = [
+        path.name for path in testing.fakes_folder().iterdir() if path.is_file() and os.access(path, os.X_OK)
+    ]
+    assert executables == ["claude"]

@@ -1,0 +1,59 @@
+"""How the CLI is kept from asking the model a second time. Pure.
+
+After an answer that ran into `max_tokens`, came empty or was cut off, the CLI tells the model to go on, by itself: a
+second request that the caller pays for and whose answer is not to the caller's question (measured on 2.1.330).
+
+Two fences. As soon as the CLI says that it is sending its request, a setting makes it take its context window for
+full, which it looks at before each request: the next one is not sent, and the turn ends by itself. And where the
+stream shows that it is about to ask again, it is interrupted, for with an answer that comes in one piece the setting
+may be too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from uutel_bridge.providers.claude_code.models import ClaudeCodeResponse, Result, Status, StreamEvent
+
+_VARIABLE = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
+"""Read anew before each request of a turn. Internal, so the start-up probe looks at whether it works."""
+
+OPEN: Mapping[str, str] = {_VARIABLE: ""}
+CLOSED: Mapping[str, str] = {_VARIABLE: "1"}
+
+_GOES_ON_AFTER = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
+
+
+class Guard:
+    """Watches one turn's messages and says when to act."""
+
+    def __init__(self, *, closing: bool) -> None:
+        self._closing = closing
+        self._begun = False
+        self._content = False
+        self._stop_reason: str | None = None
+        self.too_early = False
+        """The turn ended before its own request: the setting came too early, or the prompt really is too long."""
+
+    def must_close(self, message: ClaudeCodeResponse) -> bool:
+        """Whether now is the time for `CLOSED`."""
+        return self._closing and isinstance(message, Status) and message.status == "requesting"
+
+    def must_interrupt(self, message: ClaudeCodeResponse) -> bool:
+        """Whether the CLI is about to ask again."""
+        if isinstance(message, StreamEvent):
+            return self._about_to_go_on(message.event)
+        if isinstance(message, Result):
+            self.too_early = self._closing and message.terminal_reason == "blocking_limit" and not self._begun
+        return False
+
+    def _about_to_go_on(self, event: Mapping[str, Any]) -> bool:
+        kind = event["type"]
+        self._begun = True
+        if kind == "content_block_start":
+            self._content = True
+        elif kind == "message_delta":
+            self._stop_reason = event["delta"].get("stop_reason")
+            return self._stop_reason in _GOES_ON_AFTER
+        return kind == "message_stop" and (not self._content or self._stop_reason is None)
