@@ -126,6 +126,9 @@ class Turn:
         self._call = call = ModelCall(self._session, about, self._mischief, self._began)
         if self._recoveries:
             self._session.wait(FAIR_CHANCE)
+        if self._session.env.get("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"):
+            self._blocked(about)
+            return False
         self._session.conversation.tell_environment(self._session.model)
         failure = call.run()
         answer = call.answer
@@ -202,6 +205,12 @@ class Turn:
             api_error_status=failure.status,
             **fields,
         )
+
+    def _blocked(self, about: dict[str, Any]) -> None:
+        """The context window is taken for full, so the model is not asked."""
+        text = "Prompt is too long"
+        self._emit(synthetic(text, "stop_sequence", error="invalid_request", is_api_error_message=True, **about))
+        self._result(stop_reason="stop_sequence", result=text, is_error=True, terminal_reason="blocking_limit")
 
     def _stopped(self) -> None:
         """The turn was interrupted: by a control request or by SIGINT."""

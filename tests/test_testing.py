@@ -61,12 +61,19 @@ def test_settings_made_inside_the_block_count() -> None:
 def test_after_the_block_everything_is_as_before() -> None:
     """The environment, the home's own folder and the processes; also where the block failed."""
     before = dict(os.environ)
-    with pytest.raises(ZeroDivisionError), testing.fake_clis() as home:
-        litellm.completion(_MODEL, [{"role": "user", "content": "Hello"}])
-        os.environ["LEFT_BEHIND"] = "yes"
-        raise ZeroDivisionError
+    homes: list[Path] = []
+
+    def fail_inside() -> None:
+        with testing.fake_clis() as home:
+            homes.append(home)
+            litellm.completion(_MODEL, [{"role": "user", "content": "Hello"}])
+            os.environ["LEFT_BEHIND"] = "yes"
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_inside()
     assert dict(os.environ) == before
-    assert not home.exists()
+    assert not homes[0].exists()
 
 
 def test_every_fake_can_be_executed() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def fakes_folder() -> Path:
 
 
 @contextmanager
-def fake_clis() -> Iterator[Path]:
+def fake_clis() -> Generator[Path, None, None]:
     """Let every provider find its fake, with a made-up login, in a home of its own; yields that home.
 
     For this process and its children, until the block ends. Settings made through `UUTEL_*` variables inside the

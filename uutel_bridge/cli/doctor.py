@@ -19,7 +19,8 @@ def run() -> bool:
     console = Console(highlight=False, soft_wrap=True)
     path = config_path()
     console.print(f"Config file: {escape(str(path))}{'' if path.is_file() else ' (not there: defaults)'}")
-    return any([_report(console, name) for name in registry.provider_names()])  # a list: all of them, also after a yes
+    reports = [_report(console, name) for name in registry.provider_names()]
+    return any(reports)
 
 
 def _report(console: Console, name: str) -> bool:

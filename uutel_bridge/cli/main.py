@@ -62,6 +62,7 @@ def about(
 @app.command()
 def ask(
     prompt: Annotated[str, typer.Argument(help="The question; - or nothing reads it from standard input.")] = "-",
+    *,
     model: Annotated[
         str, typer.Option("--model", "-m", help="uutel/<provider>/<model>; else the first provider logged in.")
     ] = "",

@@ -44,6 +44,9 @@ _FINISH: Mapping[str, FinishReason] = {
     "refusal": "content_filter",
 }
 
+_GUARDED_ENDS = frozenset({"blocking_limit", "aborted_streaming"})
+"""How a turn ends that was cut off and then kept from asking the model to go on (see `guard`)."""
+
 
 class ClaudeCodeTransform:
     """Both directions."""
@@ -197,8 +200,8 @@ class ClaudeCodeTranslator:
         # An answer that came to its end is an answer, even if the CLI was then interrupted and calls that an error.
         if self._stop_reason is not None:
             return (self._report(result), Finished(_FINISH.get(self._stop_reason, "stop")))
-        # Broken off, and kept from asking the model to go on: to the CLI it then looks as if the context were full.
-        if result.is_error and not (self._started and result.terminal_reason == "blocking_limit"):
+        kept_from_going_on = self._started and result.terminal_reason in _GUARDED_ENDS
+        if result.is_error and not kept_from_going_on:
             raise failure(result, self._error, self._limits)
         if result.num_turns == 0:
             raise BadRequest("Claude Code did not pass the last message on.", param="messages", evidence=result.text)
