@@ -133,12 +133,12 @@ async def drop_an_unread_stream(world: World, marker: str) -> None:
 
 
 async def close_a_sync_stream(world: World, marker: str) -> None:
-    """`stream.close()` in a thread."""
+    """In a thread. LiteLLM's wrapper itself can only be closed where there is a loop."""
 
     def leave() -> None:
         stream = litellm.completion(world.model, conversation(marker), stream=True)
         next(stream)
-        stream.close()
+        stream.completion_stream.close()
 
     await anyio.to_thread.run_sync(leave)
 
@@ -205,7 +205,8 @@ async def test_who_leaves_the_queue_is_forgotten(alone: World) -> None:
         with anyio.move_on_after(0.5) as scope:
             await complete(alone, waiting)
         assert scope.cancelled_caught
-        assert alone.processes.waiting == 0
+        while alone.processes.waiting:
+            await asyncio.sleep(0.01)
         reader.cancel()
         with suppress(asyncio.CancelledError):
             await reader
@@ -250,7 +251,7 @@ async def test_a_long_stream_that_nobody_reads_gives_its_process_back(
 async def test_an_unread_stream_loses_nothing_while_others_run(world: World) -> None:
     """However much the others say meanwhile."""
     marker = world.marker("long", n=3000)
-    with anyio.fail_after(BOUND):
+    with anyio.fail_after(BOUND), world.settings(CLAUDE_CODE__MAX_PROCESSES="2"):
         unread = await litellm.acompletion(world.model, conversation(marker), stream=True)
         await arrives(world, marker)
         for _ in range(5):
@@ -267,7 +268,7 @@ async def test_close_ends_a_stream_with_an_error(world: World) -> None:
         await anext(stream)
         closing = threading.Thread(target=uutel_bridge.close)
         closing.start()
-        with pytest.raises(litellm.APIError) as caught:
+        with pytest.raises(litellm.exceptions.MidStreamFallbackError) as caught:
             async for _ in stream:
                 pass
         await anyio.to_thread.run_sync(closing.join)

@@ -88,8 +88,25 @@ async def test_a_conversation_arrives_turn_by_turn(world: World, pairs: int) -> 
         ),
         pytest.param(
             [user("a"), assistant(""), user("b"), {"role": "assistant", "content": None}, user("c")],
-            [("user", ["a", "b", "c"])],
+            [
+                ("user", ["a"]),
+                ("assistant", ["(no content)"]),
+                ("user", ["b"]),
+                ("assistant", ["(no content)"]),
+                ("user", ["c"]),
+            ],
             id="answers without text",
+        ),
+        pytest.param(
+            [user(""), assistant("a"), user(" \n"), assistant("(no content)"), user("")],
+            [
+                ("user", ["(no content)"]),
+                ("assistant", ["a"]),
+                ("user", ["(no content)"]),
+                ("assistant", ["(no content)"]),
+                ("user", ["(no content)"]),
+            ],
+            id="questions without text",
         ),
         pytest.param(
             [user([{"type": "text", "text": text} for text in ("a", "", " b")]), assistant("c"), user("d")],

@@ -384,13 +384,17 @@ async def test_shutdown_closes_everything_and_the_next_use_starts_afresh() -> No
     try:
         before = loop.run(where)
         stream = open_stream(witness.hang)
+        unread = open_stream(count(10), credit=2)
         call = asyncio.create_task(loop.arun(Witness().hang))
         await seen(witness.started)
+        while not unread._pump._blocked:
+            await asyncio.sleep(0.001)
         await asyncio.to_thread(loop.shutdown)
         assert witness.cleaned.is_set()
         assert closed == [before[0]]
         with pytest.raises(UUError, match="closed"):
             stream.take()
+        assert unread.take() == [0, 1]
         with anyio.fail_after(BOUND), pytest.raises(UUError, match="closed"):
             await call
         assert loop.run(where) != before
@@ -552,6 +556,7 @@ async def test_a_forked_process_gets_a_loop_of_its_own() -> None:
 
         assert loop.run(one) == 1
         old, stream = loop.run(place), loop.open_stream(hang, idle_limit=60)
+        loop._private._lock.acquire()  # as another thread might have
         pid = os.fork()
         if pid == 0:
             assert forgotten == [1]
@@ -564,6 +569,7 @@ async def test_a_forked_process_gets_a_loop_of_its_own() -> None:
             del stream
             print("child", flush=True)
             sys.exit(7)
+        loop._private._lock.release()
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         assert loop.run(place) == old
         print("parent", status, forgotten)

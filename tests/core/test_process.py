@@ -247,6 +247,23 @@ async def test_a_child_waits_while_nobody_takes_its_output() -> None:
         assert len(await read_until(child, b"\n")) == 8_000_001
 
 
+async def test_what_a_child_wrote_before_it_ended_waits_for_a_slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long ago it ended."""
+    monkeypatch.setattr(process, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(process, "_LAST_WORDS", 0.01)
+    size = 2**20 + 2**16 - 1024  # more than is buffered, and so little more that a pipe holds it
+    async with started(
+        plan(f"import os\nleft = {size}\nwhile left: left -= os.write(1, b'x' * min(left, 4096))")
+    ) as child:
+        while child.alive:
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.1)  # time in which it could wrongly be given up
+        data = b""
+        while chunk := await child.receive():
+            data += chunk
+        assert len(data) == size
+
+
 async def test_a_stop_drains_a_child_that_is_blocked_on_writing() -> None:
     """It cannot see its end of file before its output is taken."""
     code = "import sys\nsys.stdout.write('x' * 5_000_000); sys.stdout.flush()\nsys.stdin.read()"
@@ -387,7 +404,7 @@ async def test_a_loop_that_ends_takes_its_stops_along() -> None:
 
 
 FORK = """
-    import gc, os, sys, time, warnings
+    import asyncio, gc, os, sys, time, warnings
     from uutel_bridge.core import loop, process
     warnings.filterwarnings("ignore", message=".*fork")
 
@@ -406,30 +423,33 @@ FORK = """
     {parent}
 """
 BUSY = """
+    async def wait(emit):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            print("cleaned", flush=True)
+
     other = loop.run(lambda: process.Child.start(launch))
     os.kill(other.pid, 19)  # SIGSTOP: it does not even see its end of file
     reading = loop.open_stream(lambda emit: other.receive(), idle_limit=60)
     stopping = loop.open_stream(lambda emit: other.aclose(grace=60), idle_limit=60)
+    waiting = loop.open_stream(wait, idle_limit=60)
+    loop.run(lambda: asyncio.sleep(0))
 """
 GOES_ON = """
     status = os.waitpid(pid, 0)[1]
     loop.run(lambda: talk(b"two\\n"))
     assert os.path.isdir(child._group.scratch)
     loop.run(child.aclose)
-    print(status, child.returncode)
+    print(status, child.returncode, flush=True)
 """
 
 
-def program(code: str) -> LaunchPlan:
-    """Code that uses the package, in an interpreter of its own that shows every warning."""
+def program(code: str, folder: Path) -> LaunchPlan:
+    """Code that uses the package, in an interpreter that shows every warning; temporary files go to the folder."""
     root = str(Path(process.__file__).parents[2])
-    env = (*ENV, ("PYTHONPATH", root), ("PYTHONWARNINGS", "default"))
+    env = (*ENV, ("PYTHONPATH", root), ("PYTHONWARNINGS", "default"), ("TMPDIR", str(folder)))
     return LaunchPlan((sys.executable, "-c", textwrap.dedent(code)), env)
-
-
-async def run_program(code: str) -> Completed:
-    """The same, to its end."""
-    return await run(program(code), timeout=BOUND)
 
 
 @pytest.mark.parametrize(
@@ -438,22 +458,33 @@ async def run_program(code: str) -> Completed:
         ("", "sys.exit(0)"),
         ("", "os._exit(0)"),
         ("", "process.kill_all_now(); child._group.signal(9); child._group.end(); sys.exit(0)"),
-        (BUSY, "del reading, stopping, other; gc.collect(); sys.exit(0)"),
+        (BUSY, "del reading, stopping, waiting, other; gc.collect(); sys.exit(0)"),
         ("", "loop.run(lambda: process.run(launch, timeout=60)); sys.exit(0)"),
     ],
 )
-async def test_a_forked_process_leaves_the_children_alone(before: str, then: str) -> None:
+async def test_a_forked_process_leaves_the_children_alone(before: str, then: str, tmp_path: Path) -> None:
     """However it ends and whatever it does, the parent's child goes on, and nothing is said about it."""
-    done = await run_program(FORK.format(echo=ECHO, before=before, then=then, parent=GOES_ON))
-    assert (done.stdout.splitlines()[-1:], done.stderr) == (["0 0"], "")
+    code = FORK.format(echo=ECHO, before=before, then=then, parent=GOES_ON)
+    done = await run(program(code, tmp_path), timeout=BOUND)
+    assert (done.stdout.splitlines()[1:2], done.stderr) == (["0 0"], "")
+    assert files(tmp_path) == []
 
 
-async def test_a_forked_process_does_not_keep_the_child_alive() -> None:
+async def test_a_forked_process_does_not_keep_the_child_alive(tmp_path: Path) -> None:
     """When the parent dies, the child sees end of file though the fork lives on."""
-    code = FORK.format(echo=ECHO, before="", then="time.sleep(3600)", parent="os._exit(0)")
-    async with started(program(code)) as parent:
-        child = int(await read_until(parent, b"\n"))
-        await gone(child)
+    then = "os.setsid(); print(os.getpid(), flush=True); time.sleep(3600)"
+    code = FORK.format(echo=ECHO, before="", then=then, parent="sys.stdin.read(); os._exit(0)")
+    async with started(program(code, tmp_path)) as parent:
+        data = await read_until(parent, b"\n")
+        while data.count(b"\n") < 2:
+            data += await read_until(parent, b"\n")
+        child, fork = map(int, data.split())
+        try:
+            await parent.aclose(grace=BOUND)
+            await gone(child)
+            assert runs(fork)
+        finally:
+            os.kill(fork, signal.SIGKILL)
 
 
 async def test_a_one_shot_command_gives_its_output_and_status() -> None:

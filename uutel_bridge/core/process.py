@@ -32,7 +32,6 @@ _LAST_WORDS = 1.0
 """Seconds that output may still arrive after an exit."""
 _LOOK_EVERY = 0.5
 """Seconds between looks at a child which may have died while a grandchild holds its pipes open."""
-
 _REMOVALS = 5
 """Tries to remove a scratch folder, in which the dying may still be making files."""
 
@@ -40,8 +39,6 @@ _live: set[_Group] = set()
 """Every group this process started and has not yet ended; no other is ever signalled."""
 _reapers: set[asyncio.Task[None]] = set()
 """Stops under way. Owned here, so that no caller's cancellation can lose one."""
-_inherited: list[object] = []
-"""After a fork: what belongs to the parent, kept so that no finalizer touches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,9 +342,7 @@ def _disown() -> None:
             # Not closed: the number would be given to another file, which the old transport would then close.
             os.dup2(null, pipe.fileno(), inheritable=False)
     os.close(null)
-    _inherited.extend([*_live, *_reapers])
     _live.clear()
-    _reapers.clear()
 
 
 os.register_at_fork(after_in_child=_disown)

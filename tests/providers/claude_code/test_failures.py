@@ -72,7 +72,6 @@ def play(name: str) -> list[Event]:
         pytest.param(
             "not_logged_in", LoginMissing, {"login_command": "claude auth login"}, "Not logged in", id="no-login"
         ),
-        pytest.param("signal_sigint", VendorUnavailable, {"status": None}, "result_type=user", id="interrupted"),
     ],
 )
 def test_a_recorded_failure_is_the_right_error(
@@ -87,9 +86,9 @@ def test_a_recorded_failure_is_the_right_error(
     assert caught.value.evidence not in caught.value.message
 
 
-@pytest.mark.parametrize("recording", ["drop", "truncated", "badsse", "sse_error"])
+@pytest.mark.parametrize("recording", ["drop", "truncated", "badsse", "sse_error", "signal_sigint"])
 def test_an_answer_that_breaks_off_is_an_error_even_if_the_cli_mends_it(recording: str) -> None:
-    """It asked the model again by itself: what came of that is neither shown nor told."""
+    """What came of asking the model again is neither shown nor told."""
     with pytest.raises(VendorUnavailable) as caught:
         play(recording)
     assert caught.value.status is None
@@ -107,6 +106,9 @@ def result(**fields: Any) -> Result:
         pytest.param(result(terminal_reason="prompt_too_long"), None, ContextTooLong, id="too-long-told-locally"),
         pytest.param(
             result(terminal_reason="prompt_too_long", api_error_status=400), None, ContextTooLong, id="too-long-by-api"
+        ),
+        pytest.param(
+            result(terminal_reason="blocking_limit"), None, ContextTooLong, id="too-long-by-the-clis-estimate"
         ),
         pytest.param(result(api_error_status=402), None, BadRequest, id="402"),
         pytest.param(result(api_error_status=422), None, BadRequest, id="422"),

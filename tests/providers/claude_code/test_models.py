@@ -15,6 +15,7 @@ from uutel_bridge.providers.claude_code.models import (
     ControlResponse,
     RateLimitEvent,
     Result,
+    Status,
     StreamEvent,
     decode,
 )
@@ -23,6 +24,7 @@ RECORDINGS = sorted((Path(__file__).parents[2] / "recordings" / "claude").glob("
 
 KINDS: dict[str, type] = {
     "stream_event": StreamEvent,
+    "system": Status,
     "assistant": AssistantMessage,
     "rate_limit_event": RateLimitEvent,
     "result": Result,
@@ -50,7 +52,6 @@ def test_every_line_of_the_real_cli_is_decoded(path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        pytest.param(b'{"type":"system","subtype":"init"}', id="system"),
         pytest.param(b'{"type":"user","message":{}}', id="user"),
         pytest.param(b'{"type":"keep_alive"}', id="keep-alive"),
         pytest.param(b'{"type":"of_the_next_release","event":5}', id="unknown"),
@@ -90,6 +91,19 @@ def test_a_line_outside_the_grammar_is_an_error_with_the_line_as_evidence(line: 
     with pytest.raises(ProtocolError) as caught:
         decode(line)
     assert caught.value.evidence == line.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        pytest.param(b'{"type":"system","subtype":"status","status":"requesting"}', "requesting", id="requesting"),
+        pytest.param(b'{"type":"system","subtype":"init"}', None, id="none"),
+        pytest.param(b'{"type":"system","subtype":"x","status":{"a":1}}', {"a": 1}, id="something-of-its-own"),
+    ],
+)
+def test_what_the_cli_is_about_to_do_is_read(line: bytes, status: object) -> None:
+    """Whatever else a system line holds."""
+    assert decode(line) == Status(status=status)
 
 
 def test_a_long_line_is_cut_in_the_evidence() -> None:

@@ -22,7 +22,7 @@ _VARIABLE = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
 OPEN: Mapping[str, str] = {_VARIABLE: ""}
 CLOSED: Mapping[str, str] = {_VARIABLE: "1"}
 
-_GOES_ON_AFTER = frozenset({"max_tokens", "model_context_window_exceeded", "refusal"})
+_GOES_ON_AFTER = ("max_tokens", "model_context_window_exceeded", "refusal")
 
 
 class Guard:
@@ -32,7 +32,7 @@ class Guard:
         self._closing = closing
         self._begun = False
         self._content = False
-        self._stop_reason: str | None = None
+        self._stop_reason: object = None
         self.too_early = False
         """The turn ended before its own request: the setting came too early, or the prompt really is too long."""
 
@@ -49,11 +49,11 @@ class Guard:
         return False
 
     def _about_to_go_on(self, event: Mapping[str, Any]) -> bool:
-        kind = event["type"]
+        kind = event.get("type")
         self._begun = True
         if kind == "content_block_start":
             self._content = True
         elif kind == "message_delta":
-            self._stop_reason = event["delta"].get("stop_reason")
+            self._stop_reason = (event.get("delta") or {}).get("stop_reason")
             return self._stop_reason in _GOES_ON_AFTER
         return kind == "message_stop" and (not self._content or self._stop_reason is None)

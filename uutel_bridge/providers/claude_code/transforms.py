@@ -57,10 +57,9 @@ class ClaudeCodeTransform:
         """Anthropic's form of a chat request. System messages become the system prompt, in their order.
 
         Raises:
-            BadRequest: The conversation does not end with the user, the user says nothing in one of its messages, or
-                an unknown effort was asked for.
+            BadRequest: The conversation does not end with the user, or an unknown effort was asked for.
         """
-        turns = list(_turns(chat.messages))
+        turns = [message for message in chat.messages if message.role != "system"]
         if not turns or turns[-1].role != "user":
             raise BadRequest("messages: the last message must be the user's.", param="messages")
         if chat.reasoning_effort is not None and chat.reasoning_effort not in EFFORTS:
@@ -83,20 +82,6 @@ class ClaudeCodeTransform:
         return ClaudeCodeTranslator()
 
 
-def _turns(messages: Sequence[Message]) -> Iterator[Message]:
-    """The conversation without blank pieces of text, and so without empty answers. Anthropic takes neither.
-
-    The CLI, given one, puts words of its own in its place or joins the messages around it with a line break.
-    """
-    for index, message in enumerate(messages):
-        parts = tuple(part for part in message.parts if not isinstance(part, Text) or part.text.strip())
-        if message.role == "user" and not parts:
-            at = f"messages[{index}].content"
-            raise BadRequest(f"{at}: Claude needs more than blank text.", param=at)
-        if message.role != "system" and parts:
-            yield Message(message.role, parts)
-
-
 def _messages(turns: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
     """Anthropic's messages. Neighbouring ones of the user become one with a block each, as the API itself reads them.
 
@@ -110,7 +95,8 @@ def _messages(turns: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
 
 
 def _content(parts: Sequence[Part]) -> str | list[Mapping[str, Any]]:
-    # A blank string would be answered by the CLI itself; in a block it goes to the model, as "(no content)".
+    # Anthropic takes no blank text. The CLI sends "(no content)" in place of a blank block; a blank string it answers
+    # by itself.
     if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].text.strip():
         return parts[0].text
     return [_block(part) for part in parts]

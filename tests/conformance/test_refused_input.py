@@ -1,0 +1,142 @@
+"""What cannot be right is refused at once: nothing is started for it, nothing is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import litellm
+import pytest
+from litellm import exceptions as lite
+
+from tests.conformance.world import World, assistant, system, user
+
+HELLO = [user("Hello")]
+TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
+
+
+def _image(url: Any) -> list[dict[str, Any]]:
+    return [user([{"type": "image_url", "image_url": {"url": url}}])]
+
+
+MESSAGES: dict[str, tuple[Any, str]] = {
+    "none": ([], "messages"),
+    "an unknown role": ([{"role": "narrator", "content": "x"}], r"messages\[0\].role.*narrator"),
+    "no role": ([{"content": "x"}], r"messages\[0\].role"),
+    "no content": ([{"role": "user", "content": None}], r"messages\[0\].content"),
+    "an unknown part": ([user([{"type": "hologram"}])], r"messages\[0\].content\[0\].type.*hologram"),
+    "a part without its text": ([user([{"type": "text"}])], r"messages\[0\].content\[0\].text"),
+    "no parts": ([user("x"), assistant("y"), user([])], r"messages\[2\].content"),
+    "half a character": ([user("a\ud83d")], r"messages\[0\].content"),
+    "an answer at the end": ([user("x"), assistant("y")], "last message"),
+    "only instructions": ([system("x")], "last message"),
+    "an image in an answer": (
+        [user("x"), {**_image("http://127.0.0.1/a.png")[0], "role": "assistant"}, user("y")],
+        r"messages\[1\].content",
+    ),
+    "an image that is none": (_image("data:text/plain;base64,eA=="), "text/plain is not an image"),
+    "broken base64": (_image("data:image/png;base64,%%%"), r"messages\[0\].content\[0\].image_url.*base64"),
+    "no data": (_image("data:image/png;base64,"), r"messages\[0\].content\[0\].image_url"),
+    "a path": (_image("/etc/passwd"), r"messages\[0\].content\[0\].image_url"),
+    "a file's id": ([user([{"type": "file", "file": {"file_id": "file-1"}}])], r"messages\[0\].content\[0\].file"),
+}
+
+PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
+    "no choices": ({"n": 0}, "n:"),
+    "too many choices": ({"n": 1000}, "n:"),
+    "too hot": ({"temperature": 2.5}, "temperature"),
+    "too cold": ({"temperature": -0.1}, "temperature"),
+    "not a temperature": ({"temperature": "warm"}, "temperature"),
+    "top_p": ({"top_p": 1.5}, "top_p"),
+    "no tokens": ({"max_tokens": 0}, "max_tokens"),
+    "half a token": ({"max_tokens": 1.5}, "max_tokens"),
+    "an empty stop": ({"stop": ""}, "stop"),
+    "a stop that is no text": ({"stop": [7]}, "stop"),
+    "an unknown effort": ({"effort": "heroic"}, "reasoning_effort.*heroic"),
+    "two lengths": ({"extra_body": {"max_completion_tokens": 1}, "max_tokens": 2}, "max_completion_tokens"),
+    "an odd extra_body": ({"extra_body": "x"}, "extra_body"),
+}
+
+UNSUPPORTED: dict[str, dict[str, Any]] = {
+    "tools": {"tools": [TOOL]},
+    "response_format": {"response_format": {"type": "json_object"}},
+    "seed": {"seed": 1},
+    "logprobs": {"logprobs": True},
+    "presence_penalty": {"presence_penalty": 1.0},
+    "no_such_parameter": {"no_such_parameter": 1},
+    "top_k": {"extra_body": {"top_k": 3}},
+}
+
+HARMLESS: dict[str, Any] = {
+    "tools": [],
+    "tool_choice": "auto",
+    "response_format": {"type": "text"},
+    "presence_penalty": 0,
+    "frequency_penalty": 0.0,
+    "logprobs": False,
+    "n": 1,
+}
+
+
+async def refused(world: World, cls: type[Exception], words: str, messages: Any, **given: Any) -> None:
+    """Every way to ask is refused by the call itself, before a process or the model is troubled."""
+    started, asked = world.processes_started, len(world.api.requests)
+    for stream in (False, True):
+        with pytest.raises(cls, match=words) as caught:
+            litellm.completion(world.model, messages, stream=stream, **given)
+        assert type(caught.value) is cls
+        with pytest.raises(cls, match=words):
+            await litellm.acompletion(world.model, messages, stream=stream, **given)
+    assert (world.processes_started, len(world.api.requests)) == (started, asked)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+async def test_a_conversation_that_cannot_be_right_is_refused(world: World, name: str) -> None:
+    """The error says which message, and what of it."""
+    messages, words = MESSAGES[name]
+    await refused(world, lite.BadRequestError, words, messages)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+async def test_a_parameter_that_cannot_be_right_is_refused(world: World, name: str) -> None:
+    """The error names it."""
+    given, words = PARAMETERS[name]
+    await refused(world, lite.BadRequestError, words, HELLO, **given)
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+async def test_a_parameter_that_cannot_be_carried_out_is_refused(world: World, name: str) -> None:
+    """Never left out in silence; the error names it and the provider."""
+    await refused(world, lite.UnsupportedParamsError, f"claude-code.*{name}", HELLO, **UNSUPPORTED[name])
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+async def test_it_is_left_out_if_the_caller_says_so(world: World, name: str) -> None:
+    """`drop_params` is LiteLLM's word for it."""
+    marker = world.marker("text")
+    await litellm.acompletion(world.model, [user(marker)], drop_params=True, **UNSUPPORTED[name])
+    assert world.body(marker).turns == [("user", [marker])]
+
+
+async def test_parameters_that_ask_for_nothing_are_taken(world: World) -> None:
+    """Clients send them out of habit."""
+    marker = world.marker("text")
+    await litellm.acompletion(world.model, [user(marker)], **HARMLESS)
+    assert world.body(marker).turns == [("user", [marker])]
+
+
+async def test_several_choices_cannot_be_streamed(world: World) -> None:
+    """LiteLLM has no way to pass them on."""
+    started = world.processes_started
+    with pytest.raises(lite.UnsupportedParamsError, match="n:"):
+        await litellm.acompletion(world.model, HELLO, n=2, stream=True)
+    with pytest.raises(lite.UnsupportedParamsError, match="n:"):
+        litellm.completion(world.model, HELLO, n=2, stream=True)
+    assert world.processes_started == started
+
+
+@pytest.mark.parametrize("name", ["uutel/claude-code", "uutel/claude-code/", "uutel/no-such-provider/sonnet"])
+async def test_a_name_without_a_model_or_provider_is_refused(world: World, name: str) -> None:
+    """The error shows the right form."""
+    with pytest.raises(lite.BadRequestError, match="uutel/<provider>/<model>|uutel/claude-code/<model>"):
+        await litellm.acompletion(name, HELLO)
+    assert world.proxy.attempts == [] or all("claude.com" in target for target in world.proxy.attempts)

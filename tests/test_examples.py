@@ -1,0 +1,103 @@
+"""Every example runs as it stands, here on the fakes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from uutel_bridge import testing
+
+_ROOT = Path(__file__).parents[1]
+_EXAMPLES = _ROOT / "examples"
+_KEY = f"sk-{secrets.token_hex(32)}"
+_ANSWER = "part0 part1 part2 part3 "
+
+
+@pytest.fixture(autouse=True)
+def on_fakes() -> Iterator[None]:
+    """Nobody is logged in here."""
+    with testing.fake_clis():
+        os.environ |= {"PYTHONPATH": str(_ROOT), "LITELLM_MASTER_KEY": _KEY}
+        yield
+
+
+@pytest.mark.parametrize("example", sorted(_EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_runs_as_it_stands(example: Path) -> None:
+    """It ends well, prints answers, and warns of nothing."""
+    done = subprocess.run([sys.executable, str(example)], check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _ANSWER in done.stdout
+
+
+def test_the_readme_runs_as_it_stands() -> None:
+    """Its pieces of Python, one after the other."""
+    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    program = "".join(re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count(_ANSWER) == 2
+
+
+def test_the_proxy_serves_the_sample_config(tmp_path: Path) -> None:
+    """Named models and wildcards, with reasoning effort, plain and streamed."""
+    pytest.importorskip("litellm.proxy.proxy_cli", reason="the extra `proxy` is not installed")
+    pytest.importorskip("fastapi", reason="the extra `proxy` is not installed")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from litellm import run_server; run_server()"]
+    arguments = ["--config", str(_EXAMPLES / "proxy_config.yaml"), "--host", "127.0.0.1", "--port", str(port)]
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen([*command, *arguments], stdout=log, stderr=log) as proxy,
+    ):
+        try:
+            _wait_until_up(f"http://127.0.0.1:{port}/health/liveliness", proxy)
+            url = f"http://127.0.0.1:{port}/v1/chat/completions"
+            question = {"messages": [{"role": "user", "content": "Hello"}], "reasoning_effort": "low"}
+            for model in ("sonnet", "claude-code/opus"):
+                answer = json.loads(_post(url, {**question, "model": model}))
+                assert answer["choices"][0]["message"]["content"] == _ANSWER
+                streamed = _post(url, {**question, "model": model, "stream": True})
+                assert _joined(streamed) == _ANSWER
+        finally:
+            proxy.terminate()
+
+
+def _wait_until_up(url: str, proxy: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while True:
+        assert proxy.poll() is None, "the proxy has ended"
+        try:
+            urllib.request.urlopen(url, timeout=10).close()
+        except (urllib.error.URLError, ConnectionError):
+            assert time.monotonic() < deadline, "the proxy did not come up"
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _post(url: str, body: dict[str, Any]) -> str:
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"content-type": "application/json", "authorization": f"Bearer {_KEY}"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return answer.read().decode()
+
+
+def _joined(events: str) -> str:
+    lines = [line.removeprefix("data: ") for line in events.splitlines() if line.startswith("data: {")]
+    return "".join(json.loads(line)["choices"][0]["delta"].get("content") or "" for line in lines)
