@@ -164,7 +164,7 @@ async def test_several_choices_are_several_turns(world: World, way: str) -> None
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_call_is_one_request_to_the_model(world: World, scenario: str, way: str) -> None:
     """The CLI asks nothing on the side, and nothing more after an answer that it would like to mend."""
-    marker, after = world.marker(scenario), world.marker("text")
+    marker, after = world.marker(scenario, pause=0.5), world.marker("text")
     world.api.clear()
     await ask(way, world.model, marker)
     await ask(way, world.model, after)

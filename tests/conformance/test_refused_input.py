@@ -21,9 +21,8 @@ def _image(url: Any) -> list[dict[str, Any]]:
 MESSAGES: dict[str, tuple[Any, str]] = {
     "none": ([], "messages"),
     "an unknown role": ([{"role": "narrator", "content": "x"}], r"messages\[0\].role.*narrator"),
-    "no role": ([{"content": "x"}], r"messages\[0\].role"),
     "no content": ([{"role": "user", "content": None}], r"messages\[0\].content"),
-    "an unknown part": ([user([{"type": "hologram"}])], r"messages\[0\].content\[0\].type.*hologram"),
+    "sound": ([user([{"type": "input_audio", "input_audio": {}}])], r"messages\[0\].content\[0\].type.*input_audio"),
     "a part without its text": ([user([{"type": "text"}])], r"messages\[0\].content\[0\].text"),
     "no parts": ([user("x"), assistant("y"), user([])], r"messages\[2\].content"),
     "half a character": ([user("a\ud83d")], r"messages\[0\].content"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -395,3 +396,16 @@ async def test_a_prompt_is_on_no_command_line(world: World) -> None:
     await stream.aclose()
     assert any("stream-json" in command for command in commands)
     assert not any(word in command for word in [*words, marker] for command in commands)
+
+
+async def test_a_growing_conversation_shares_its_prefix_with_the_request_before(world: World) -> None:
+    """Up to the breakpoint of the request before, byte by byte: what the vendor's prompt cache goes by."""
+    marker = world.marker("text")
+    conversation = [system("Be exact."), user(f"question 0 {marker}")]
+    for n in range(1, 4):
+        await litellm.acompletion(world.model, conversation)
+        conversation += [assistant(f"answer {n}"), user(f"question {n}")]
+    cached = [body.up_to_breakpoint for body in world.bodies(marker)]
+    for before, after in pairwise(cached):
+        assert before == after[: len(before)]
+    assert [len(messages) for messages in cached] == [2, 4, 6]

@@ -125,9 +125,22 @@ class Body:
         return [(m["role"], _texts(m["content"])) for m in self.raw["messages"] if m["role"] != "system"]
 
     @property
+    def up_to_breakpoint(self) -> list[str]:
+        """What the prompt cache goes by: the system prompt, and the caller's messages up to the newest one marked."""
+        said = [m for m in self.raw["messages"] if m["role"] != "system"]
+        marked = [n for n, m in enumerate(said) if '"cache_control"' in json.dumps(m)]
+        plain = [json.dumps([m["role"], _unmarked(m["content"])]) for m in said]
+        return [json.dumps(_unmarked(self.raw["system"])), *plain[: marked[-1] + 1]]
+
+    @property
     def text(self) -> str:
         """All of it, for what must not be in there."""
         return json.dumps(self.raw, ensure_ascii=False)
+
+
+def _unmarked(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
 
 
 def _texts(content: str | list[dict[str, Any]]) -> list[str]:

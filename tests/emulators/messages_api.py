@@ -22,7 +22,7 @@ from typing_extensions import Self
 
 from uutel_bridge.core.loopback import Cut, LoopbackServer, Request, Response
 
-_SCENARIOS = Path(__file__).parents[2] / "fake_clis" / "_anthropic_scenarios.py"
+_FAKES = Path(__file__).parents[2] / "fake_clis"
 _MARKER = re.compile(r"\[\[scenario:[^\]]*\]\]")
 
 
@@ -35,7 +35,9 @@ def _load(path: Path) -> Any:
     return module
 
 
-scenarios = _load(_SCENARIOS)
+scenarios = _load(_FAKES / "_anthropic_scenarios.py")
+for _name in _load(_FAKES / "_claude_mischief.py").ANSWERING:  # the CLI misbehaves, the model has no part in it
+    scenarios.SCENARIOS[_name] = scenarios.SCENARIOS["text"]
 
 
 @dataclass

@@ -30,6 +30,7 @@ FLAGS = (
     "--no-session-persistence",
     "--restricted",
     "--permission-mode=dontAsk",
+    "--thinking-display=summarized",
     "--system-prompt-snapshot=off",
 )
 ALWAYS = {

@@ -23,10 +23,20 @@ def request(*messages: dict[str, Any], **params: Any) -> ClaudeCodeRequest:
     return TRANSFORM.request(chat)
 
 
+def marked(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages as they are sent: the cache's breakpoint on the last block of the last one."""
+    *earlier, newest = messages
+    content = newest["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    breakpoint_ = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+    return [*earlier, {**newest, "content": [*blocks[:-1], blocks[-1] | breakpoint_]}]
+
+
 def test_a_bare_request_is_its_one_message() -> None:
-    """Nothing is added."""
+    """Nothing is added but the mark for the prompt cache."""
+    block = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     assert request(HI) == ClaudeCodeRequest(
-        model="sonnet", system_prompt="", messages=({"role": "user", "content": "hi"},)
+        model="sonnet", system_prompt="", messages=({"role": "user", "content": [block]},)
     )
 
 
@@ -116,7 +126,7 @@ def test_a_conversation_becomes_anthropics(
     """Real turns in their order, and the system messages apart."""
     made = request(*messages)
     assert made.system_prompt == system_prompt
-    assert list(made.messages) == expected
+    assert list(made.messages) == marked(expected)
 
 
 @given(st.lists(st.text(min_size=1).filter(lambda text: bool(text.strip())), min_size=1))
@@ -124,7 +134,7 @@ def test_alternating_turns_keep_their_text_to_the_character(texts: list[str]) ->
     """Whatever is in it."""
     turns = [{"role": "user" if index % 2 == 0 else "assistant", "content": text} for index, text in enumerate(texts)]
     asked = turns if len(turns) % 2 else [*turns, HI]
-    assert list(request(*asked).messages) == asked
+    assert list(request(*asked).messages) == marked(asked)
 
 
 @pytest.mark.parametrize(

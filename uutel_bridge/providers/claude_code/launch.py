@@ -31,6 +31,7 @@ _FLAGS = (
     "--no-session-persistence",
     "--restricted",
     "--permission-mode=dontAsk",
+    "--thinking-display=summarized",  # by default, reasoning comes as remarks on progress
     "--system-prompt-snapshot=off",  # else a second turn would keep the first one's system prompt
 )
 

@@ -44,6 +44,9 @@ _FINISH: Mapping[str, FinishReason] = {
     "refusal": "content_filter",
 }
 
+_BREAKPOINT: Mapping[str, Any] = {"type": "ephemeral", "ttl": "1h"}
+"""As the CLI marks its own."""
+
 _GUARDED_ENDS = frozenset({"blocking_limit", "aborted_streaming"})
 """How a turn ends that was cut off and then kept from asking the model to go on (see `guard`)."""
 
@@ -71,7 +74,7 @@ class ClaudeCodeTransform:
         return ClaudeCodeRequest(
             model=chat.model,
             system_prompt="\n\n".join(message.text for message in chat.messages if message.role == "system"),
-            messages=tuple(_messages(turns)),
+            messages=_with_breakpoint(list(_messages(turns))),
             max_tokens=chat.max_tokens,
             effort=chat.reasoning_effort,
             body={name: value for name, value in asked.items() if value is not None},
@@ -92,6 +95,19 @@ def _messages(turns: Sequence[Message]) -> Iterator[Mapping[str, Any]]:
             yield {"role": role, "content": _content([part for message in group for part in message.parts])}
         else:
             yield from ({"role": role, "content": _said(message)} for message in group)
+
+
+def _with_breakpoint(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """The messages with the prompt cache's breakpoint on the newest one.
+
+    The CLI's own ends up behind what it adds to a replayed conversation, at a place that moves with each turn: all of
+    the conversation would be written to the cache, and paid for, each time. The API takes four, the CLI sets three.
+    """
+    *earlier, newest = messages
+    content = newest["content"]
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    marked = [*blocks[:-1], {**blocks[-1], "cache_control": _BREAKPOINT}]
+    return (*earlier, {**newest, "content": marked})
 
 
 def _content(parts: Sequence[Part]) -> str | list[Mapping[str, Any]]:
