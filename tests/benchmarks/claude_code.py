@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import resource
 import statistics
@@ -18,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +28,22 @@ from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 import uutel_bridge
 from uutel_bridge import testing
-from uutel_bridge.core import loop
-from uutel_bridge.core.bridge import Options, bridge
+from uutel_bridge.core import loop, registry
+from uutel_bridge.core.bridge import Bridge, Options
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.process import Child
 from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.request import read_request
-from uutel_bridge.core.settings import load
+from uutel_bridge.core.settings import ProviderSettings, load
 from uutel_bridge.providers.claude_code.launch import plan
-from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
 from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
+from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform
 
 _REPOSITORY = Path(__file__).parents[2]
 _REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "claude"
 _MODEL = "uutel/claude-code/sonnet"
 _MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello [[scenario:text]]"}]
+_BARE = ClaudeCodeTransform().request(read_request("sonnet", _MESSAGES, {}, provider="claude-code", supported=()))
 _LONG = [{"role": "user", "content": "Go on [[scenario:long n=20000]]"}]
 _DELTAS = 20_000
 
@@ -119,37 +120,48 @@ def first_delta_of_a_cold_cli(executable: Path, url: str) -> float:
 # Our own share
 
 
-async def bare_turns(count: int) -> list[float]:
-    """The dialogue alone, on a warm process: no pool, no crossing of loops, no events, no LiteLLM."""
-    request = ClaudeCodeRequest("sonnet", "Be brief.", ({"role": "user", "content": "Hello [[scenario:text]]"},))
+def fake_settings() -> ProviderSettings:
+    """The fake answers in a millisecond, so that what is ours shows."""
+    fake = str(testing.fakes_folder() / "claude")
+    return load("claude-code", {}).model_copy(update={"executable": fake, "spares": 0})
+
+
+async def open_bare_session() -> ClaudeCodeSession:
+    """A warm process of our own: no pool, no crossing of loops, no events, no LiteLLM."""
     launched = plan(
         Launch(
-            executable=os.environ["UUTEL_CLAUDE_CODE__EXECUTABLE"],
-            request=request,
+            executable=str(fake_settings().executable),
+            request=_BARE,
             environment=os.environ,
-            settings=load("claude-code", os.environ),
+            settings=fake_settings(),
             cwd=empty_cwd(),
             warm=True,
         )
     )
     session = ClaudeCodeSession(await Child.start(launched), reusable=True)
     await session.start()
-    took: list[float] = []
-    for _ in range(count):
-        began = time.perf_counter()
-        async for _ in session.run(request):
-            pass
-        took.append((time.perf_counter() - began) * 1000)
-        await session.reset()
-    await session.aclose()
+    return session
+
+
+async def bare_turn(session: ClaudeCodeSession) -> float:
+    """Milliseconds of the dialogue alone."""
+    began = time.perf_counter()
+    async for _ in session.run(_BARE):
+        pass
+    took = (time.perf_counter() - began) * 1000
+    await session.reset()
     return took
 
 
-def bridged_turn() -> None:
-    """The same turn through everything of ours, without LiteLLM."""
-    provider = bridge("claude-code")
+async def bridged_turn(provider: Bridge) -> float:
+    """The same turn through everything of ours, from a loop of the caller's, without LiteLLM."""
+    began = time.perf_counter()
     chat = read_request("sonnet", _MESSAGES, {}, provider="claude-code", supported=())
-    loop.run(partial(provider.collect, provider.call(chat, Options()), 1))
+    await loop.arun(partial(provider.collect, provider.call(chat, Options()), 1))
+    took = (time.perf_counter() - began) * 1000
+    while not provider.status().processes.idle:  # the reset is not part of the next turn
+        await asyncio.sleep(0.001)
+    return took
 
 
 # Chunks
@@ -158,7 +170,9 @@ def bridged_turn() -> None:
 class Ready(litellm.CustomLLM):
     """LiteLLM's own cost: a provider whose chunks are already made."""
 
-    def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[ModelResponseStream]:  # type: ignore[override]
+    def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[ModelResponseStream]:
+        """20,000 chunks and a finish."""
+
         async def chunks() -> AsyncIterator[ModelResponseStream]:
             for n in range(_DELTAS):
                 choice = StreamingChoices(index=0, delta=Delta(content=f"w{n} "))
@@ -201,6 +215,11 @@ def print_once(executable: Path, url: str) -> float:
     return milliseconds(lambda: first_delta_of_a_cold_cli(executable, url))
 
 
+def open_descriptors() -> int:
+    """How many files this process holds open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def children_memory() -> float:
     """MB of all our children together, shared pages counted once."""
     total = 0
@@ -222,9 +241,17 @@ async def measure(executable: Path, url: str, runs: int) -> None:
     show("through LiteLLM and the bridge, warm", [await first_delta() for _ in range(runs)])
     show("claude -p, a process for each request", [first_delta_of_a_cold_cli(executable, url) for _ in range(10)])
 
-    print("Our own share of a request (fake-free: the real CLI both times)")
-    bare = await loop.arun(partial(bare_turns, runs))
-    bridged = [await asyncio.to_thread(milliseconds, bridged_turn) for _ in range(runs)]
+    print("Our own share of a request: on the fake CLI, without LiteLLM")
+    session = await loop.arun(open_bare_session)
+    provider = Bridge(registry.parts("claude-code"), fake_settings())
+    await bridged_turn(provider)
+    bare: list[float] = []
+    bridged: list[float] = []
+    for _ in range(runs):
+        bare.append(await loop.arun(partial(bare_turn, session)))
+        bridged.append(await bridged_turn(provider))
+    await loop.arun(session.aclose)
+    await loop.arun(provider.aclose)
     show("the dialogue with the CLI alone", bare)
     show("the same through the bridge", bridged)
     print(f"  {'difference of the medians':<58} {statistics.median(bridged) - statistics.median(bare):9.2f} ms")
@@ -238,11 +265,11 @@ async def measure(executable: Path, url: str, runs: int) -> None:
 
     print("200 requests in a row")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_descriptors()
     for _ in range(200):
         await litellm.acompletion(_MODEL, _MESSAGES)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(f"  our memory grew by {grown:.1f} MB, descriptors {descriptors} -> {len(os.listdir('/proc/self/fd'))}")
+    print(f"  our memory grew by {grown:.1f} MB, descriptors {descriptors} -> {open_descriptors()}")
     print(f"  processes of the CLI: {children_memory():.0f} MB together, {uutel_bridge.status()[0].processes}")
 
 
@@ -259,7 +286,7 @@ def main() -> None:
             "UUTEL_CLAUDE_CODE__API_BASE": url,
         }
         version = subprocess.run([given.executable, "--version"], check=True, capture_output=True, text=True)
-        print(f"{version.stdout.strip()}, LiteLLM {litellm.__version__ if hasattr(litellm, '__version__') else ''}")
+        print(f"{version.stdout.strip()}, LiteLLM {metadata.version('litellm')}, Python {sys.version.split()[0]}")
         asyncio.run(measure(given.executable, url, given.runs))
         uutel_bridge.close()
         print("Starts")

@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from tests.conformance.world import World
 
-BOUND = 90.0
+BOUND = 30.0
 """Seconds for anything; a busy machine takes ten to import LiteLLM."""
 _PRELUDE = """
 import asyncio, os, signal, sys, threading

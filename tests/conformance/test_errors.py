@@ -43,7 +43,7 @@ async def whole(world: World, text: str, **given: Any) -> Any:
 async def pieces(world: World, text: str, into: list[str], **given: Any) -> None:
     """An answer bit by bit."""
     async for chunk in await litellm.acompletion(world.model, [user(text)], stream=True, **given):
-        into.append(chunk.choices[0].delta.content or "")
+        into += [choice.delta.content or "" for choice in chunk.choices]
 
 
 async def ask(way: str, world: World, text: str, **given: Any) -> None:
@@ -180,7 +180,9 @@ def credentials(world: World, **changes: Any) -> Iterator[None]:
     """Another stored login for a while; a field that is None is left out."""
     path = world.home / ".claude" / ".credentials.json"
     before = path.read_text(encoding="utf-8")
-    login = {name: value for name, value in (json.loads(before)["claudeAiOauth"] | changes).items() if value is not None}
+    login = {
+        name: value for name, value in (json.loads(before)["claudeAiOauth"] | changes).items() if value is not None
+    }
     path.write_text(json.dumps({"claudeAiOauth": login}), encoding="utf-8")
     try:
         yield

@@ -133,6 +133,11 @@ class Body:
         return [json.dumps(_unmarked(self.raw["system"])), *plain[: marked[-1] + 1]]
 
     @property
+    def parameters(self) -> dict[str, Any]:
+        """All but the conversation and the CLI's ids."""
+        return {name: value for name, value in self.raw.items() if name not in {"messages", "system", "metadata"}}
+
+    @property
     def text(self) -> str:
         """All of it, for what must not be in there."""
         return json.dumps(self.raw, ensure_ascii=False)

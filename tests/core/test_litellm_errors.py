@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import pickle
 from collections.abc import Iterator
 
@@ -97,6 +98,13 @@ def test_a_class_from_elsewhere_becomes_what_its_parent_does() -> None:
     assert isinstance(to_litellm(Elsewhere("m", login_command="x"), "m1"), lite.AuthenticationError)
 
 
+def test_a_plan_limit_says_how_long_it_lasts() -> None:
+    """In seconds from now, for the Router cools a deployment down for so long."""
+    made = to_litellm(uu.RateLimited("m", resets_at=time.time() + 3600, scope="five_hour"), "m1")
+    assert isinstance(made, lite.RateLimitError)
+    assert 3500 < int(made.response.headers["retry-after"]) <= 3600
+
+
 @pytest.mark.parametrize(
     ("error", "headers"),
     [
@@ -105,9 +113,9 @@ def test_a_class_from_elsewhere_becomes_what_its_parent_does() -> None:
         pytest.param(uu.RateLimited("m", retry_after=0.2), {"retry-after": "1"}, id="never-too-early"),
         pytest.param(uu.RateLimited("m", retry_after=-3), {"retry-after": "0"}, id="past"),
         pytest.param(
-            uu.RateLimited("m", resets_at=1795344605.0, scope="five_hour"),
-            {"x-uutel-resets-at": "1795344605", "x-uutel-limit-scope": "five_hour"},
-            id="plan-limit",
+            uu.RateLimited("m", resets_at=1767225600.0, scope="five_hour"),
+            {"retry-after": "0", "x-uutel-resets-at": "1767225600", "x-uutel-limit-scope": "five_hour"},
+            id="plan-limit-lifted-meanwhile",
         ),
     ],
 )

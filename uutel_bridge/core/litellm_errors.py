@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any, TypeAlias
@@ -22,8 +23,11 @@ def _response(status: int, headers: Mapping[str, str] | None = None) -> httpx.Re
 
 def _rate_limited(error: uu.RateLimited, message: str, facts: dict[str, Any]) -> Exception:
     headers: dict[str, str] = {}
-    if error.retry_after is not None:
-        headers["retry-after"] = str(max(0, ceil(error.retry_after)))
+    wait = error.retry_after
+    if wait is None and error.resets_at is not None:
+        wait = error.resets_at - time.time()  # for the Router, which cools a deployment down for so long
+    if wait is not None:
+        headers["retry-after"] = str(max(0, ceil(wait)))
     if error.resets_at is not None:
         headers["x-uutel-resets-at"] = str(round(error.resets_at))
     if error.scope:

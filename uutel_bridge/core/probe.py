@@ -11,7 +11,7 @@ import orjson
 
 from uutel_bridge import __version__
 from uutel_bridge.core import locate
-from uutel_bridge.core.errors import UUError
+from uutel_bridge.core.errors import CLINotFound, UUError
 from uutel_bridge.core.provider import AnyParts
 from uutel_bridge.core.settings import ProviderSettings
 
@@ -45,7 +45,10 @@ def remembered(name: str, executable: str) -> bool | None:
 def _key(name: str, executable: str) -> str:
     # The file's identity stands for its version: asking the CLI itself costs a start.
     real = Path(executable).resolve()
-    facts = real.stat()
+    try:
+        facts = real.stat()
+    except OSError as exc:
+        raise CLINotFound(f"{executable} cannot be run: {exc.strerror}.", provider=name) from exc
     return f"{name} {real} {facts.st_size} {facts.st_mtime_ns} {__version__}"
 
 
@@ -56,13 +59,16 @@ def _path() -> Path:
 def _read() -> dict[str, object]:
     try:
         found = orjson.loads(_path().read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
-        return {}
+    except (OSError, orjson.JSONDecodeError):
+        return {}  # then it is asked again
     return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _remember(key: str, verdict: bool) -> None:
     path = _path()
     draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_bytes(orjson.dumps(_read() | {key: verdict}, option=orjson.OPT_INDENT_2))
-    draft.replace(path)
+    try:
+        draft.write_bytes(orjson.dumps(_read() | {key: verdict}, option=orjson.OPT_INDENT_2))
+        draft.replace(path)
+    except OSError as exc:
+        _log.warning("%s cannot be written, so the next process will probe again: %s", path, exc.strerror)

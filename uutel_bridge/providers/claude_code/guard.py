@@ -17,7 +17,7 @@ from typing import Any
 from uutel_bridge.providers.claude_code.models import ClaudeCodeResponse, Result, Status, StreamEvent
 
 _VARIABLE = "CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"
-"""Read anew before each request of a turn. Internal, so the start-up probe looks at whether it works."""
+"""Read anew before each request of a turn. Internal: a version that does not know it leaves the second fence."""
 
 OPEN: Mapping[str, str] = {_VARIABLE: ""}
 CLOSED: Mapping[str, str] = {_VARIABLE: "1"}
@@ -54,6 +54,7 @@ class Guard:
         if kind == "content_block_start":
             self._content = True
         elif kind == "message_delta":
-            self._stop_reason = (event.get("delta") or {}).get("stop_reason")
+            delta: Mapping[str, Any] = event.get("delta") or {}
+            self._stop_reason = delta.get("stop_reason")
             return self._stop_reason in _GOES_ON_AFTER
         return kind == "message_stop" and (not self._content or self._stop_reason is None)

@@ -99,8 +99,7 @@ async def _ask(launched: LaunchPlan) -> None:
         for turn in _TURNS:
             async for _ in session.run(turn):
                 pass
-            if not await session.reset():
-                return
+            await session.forget()
     except ProtocolError:
         return  # it refuses one of the requests: fewer answers than turns were fetched, and that is a verdict
     finally:

@@ -42,7 +42,8 @@ class ClaudeCodeSession:
         self._child = child
         self._reusable = reusable
         self._framer = LineFramer()
-        self._read_ahead: deque[ClaudeCodeResponse] = deque()
+        self._lines: deque[bytes] = deque()
+        """Read, and not yet looked at: what came before a line of nonsense must not be lost with it."""
         self._request_ids = count(1)
         self._user_lines: list[str] = []
         """Ids of the user lines that the conversation now holds; a rewind names its first and last."""
@@ -80,7 +81,7 @@ class ClaudeCodeSession:
             message = await self._next(guard)
             if guard.too_early:
                 guard = Guard(closing=False)
-                await self._take_back()
+                await self._rewind()
                 await self._tell(request)
             else:
                 yield message
@@ -100,20 +101,26 @@ class ClaudeCodeSession:
         self._asked = not isinstance(message, Result)
         return message
 
-    async def _take_back(self) -> None:
-        if not await self._rewind():
-            raise ProtocolError("claude did not take back a message that it had not sent.")
-
     async def reset(self) -> bool:
-        """Break off what is under way and forget the conversation; True only if the CLI confirms it."""
+        """`forget()`, within a time of its own; True only if the CLI confirmed it."""
         if not self._reusable or self._stained:
             return False
         try:
             with anyio.fail_after(_RESET_SECONDS):
-                await self._break_off()
-                return await self._rewind()
+                await self.forget()
         except (TimeoutError, UUError):
             return False
+        return True
+
+    async def forget(self) -> None:
+        """Break off what is under way and forget the conversation.
+
+        Raises:
+            ProtocolError: The CLI refused.
+            CLIExited: It ended instead.
+        """
+        await self._break_off()
+        await self._rewind()
 
     async def aclose(self) -> None:
         """Stop the process."""
@@ -169,17 +176,21 @@ class ClaudeCodeSession:
             pass
         self._asked = False
 
-    async def _rewind(self) -> bool:
+    async def _rewind(self) -> None:
         if not self._user_lines:
-            return True
+            # The turn ended before it began, perhaps because the process hangs: it has to answer something.
+            await self._control({"subtype": "apply_flag_settings", "settings": {"env": OPEN}})
+            return
         first, last = self._user_lines[0], self._user_lines[-1]
         (reply,) = await self._control({
             "subtype": "rewind_conversation",
             "target_message_uuid": first,
             "last_seen_user_message_uuid": last,
         })
+        said = reply.response or {}
+        if said.get("rewound") is not True:
+            raise ProtocolError("claude did not forget the conversation.", evidence=str(said.get("reason", "")))
         self._user_lines.clear()
-        return (reply.response or {}).get("rewound") is True
 
     async def _control(self, *requests: Mapping[str, Any]) -> list[ControlReply]:
         """Send control requests in one go, and wait for all their answers.
@@ -207,12 +218,13 @@ class ClaudeCodeSession:
         await self._child.send(orjson.dumps(line) + b"\n")
 
     async def _read(self) -> ClaudeCodeResponse:
-        while not self._read_ahead:
+        while True:
+            while self._lines:
+                line = self._lines.popleft()
+                message = decode(line) if line else None
+                if message is not None:
+                    return message
             chunk = await self._child.receive()
             if not chunk:
                 raise await self._child.exited_error("claude ended in the middle of a turn.")
-            for line in self._framer.feed(chunk):
-                message = decode(line) if line else None
-                if message is not None:
-                    self._read_ahead.append(message)
-        return self._read_ahead.popleft()
+            self._lines.extend(self._framer.feed(chunk))

@@ -44,6 +44,12 @@ _FINISH: Mapping[str, FinishReason] = {
     "refusal": "content_filter",
 }
 
+_MEDIA_TYPES: Mapping[str, tuple[str, ...]] = {
+    "image": ("image/jpeg", "image/png", "image/gif", "image/webp"),
+    "document": ("application/pdf",),
+}
+"""What the Messages API takes as base64."""
+
 _BREAKPOINT: Mapping[str, Any] = {"type": "ephemeral", "ttl": "1h"}
 """As the CLI marks its own."""
 
@@ -129,6 +135,9 @@ def _block(part: Part) -> Mapping[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     if isinstance(part, Media):
+        if part.data and part.media_type not in _MEDIA_TYPES[part.kind]:
+            # The CLI would put a text in place of an image that it cannot read.
+            raise BadRequest(f"messages: Claude takes no {part.media_type} as {part.kind}.", param="messages")
         source = (
             {"type": "url", "url": part.url}
             if part.url
