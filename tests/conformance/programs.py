@@ -7,17 +7,15 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from typing_extensions import Self
 
+from tests.conformance.processes import BOUND
 from tests.conformance.world import World
 
-BOUND = 30.0
-"""Seconds for anything; a busy machine takes ten to import LiteLLM."""
+_REPO = Path(__file__).parents[2]
 _PRELUDE = """
 import asyncio, os, signal, sys, threading
 import litellm, uutel_bridge
@@ -32,42 +30,6 @@ def started():
 """
 
 
-class Process(NamedTuple):
-    """A line of the process table."""
-
-    pid: int
-    parent: int
-    group: int
-    command: str
-
-
-def processes() -> list[Process]:
-    """Every process that still runs."""
-    found: list[Process] = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            state, parent, group = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[:3]
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-        except OSError:  # it has just ended
-            continue
-        if state not in "ZX":
-            found.append(Process(int(folder.name), int(parent), int(group), command))
-    return found
-
-
-def groups_of(parent: int) -> set[int]:
-    """The process groups that this process's children lead."""
-    return {each.pid for each in processes() if each.parent == parent and each.group == each.pid}
-
-
-def wait_until_gone(groups: set[int]) -> None:
-    """Wait until nobody of these groups is left."""
-    deadline = time.monotonic() + BOUND
-    while left := [each for each in processes() if each.group in groups]:
-        assert time.monotonic() < deadline, f"still running: {left}"
-        time.sleep(0.02)
-
-
 class Program:
     """A program that talks to this world's model; killed at the end of the block if it still runs."""
 
@@ -78,8 +40,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            cwd=Path(__file__).parents[2],
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "PYTHONPATH": str(_REPO)},
         )
         self.pid = self._process.pid
 

@@ -15,7 +15,8 @@ import litellm
 import pytest
 
 import uutel_bridge
-from tests.conformance.programs import BOUND, Program, groups_of, wait_until_gone
+from tests.conformance.processes import BOUND, groups_of, wait_until_gone
+from tests.conformance.programs import Program
 from tests.conformance.world import World, system, user
 from uutel_bridge.core import base, process
 from uutel_bridge.core.errors import UUError

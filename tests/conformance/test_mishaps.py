@@ -14,7 +14,7 @@ import litellm
 import pytest
 
 import uutel_bridge
-from tests.conformance.programs import BOUND, processes, wait_until_gone
+from tests.conformance.processes import BOUND, processes, wait_until_gone
 from tests.conformance.world import ON_FAKE, World, real_cli, system, user
 from uutel_bridge import testing
 from uutel_bridge.core import process

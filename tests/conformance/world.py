@@ -15,6 +15,7 @@ import litellm
 import pytest
 
 import uutel_bridge
+from tests.conformance.processes import wait_until_unused
 from tests.emulators.messages_api import MessagesAPI, Recorded
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
@@ -179,3 +180,5 @@ def claude_code(kind: str) -> Iterator[World]:
         }
         yield World(kind, "uutel/claude-code/sonnet", api, proxy, home)
         uutel_bridge.close()
+        assert proxy.attempts == [], "somebody tried to leave the machine"
+        wait_until_unused(home)

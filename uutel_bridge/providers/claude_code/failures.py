@@ -21,7 +21,7 @@ LOGIN_COMMAND = "claude auth login"
 
 _BY_STATUS: Mapping[int, Callable[[str], UUError]] = {
     401: lambda text: LoginExpired(
-        f"Claude Code's login is no longer accepted. Log in again: {LOGIN_COMMAND}",
+        f"Anthropic does not accept this login or API key. Log in again: {LOGIN_COMMAND}",
         login_command=LOGIN_COMMAND,
         evidence=text,
     ),
