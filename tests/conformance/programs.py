@@ -17,7 +17,7 @@ from tests.conformance.world import World
 
 _REPO = Path(__file__).parents[2]
 _PRELUDE = """
-import asyncio, os, signal, sys, threading
+import asyncio, os, signal, sys, threading, time
 import litellm, uutel_bridge
 
 uutel_bridge.register()

@@ -19,7 +19,7 @@ from tests.conformance.processes import BOUND, groups_of, wait_until_gone
 from tests.conformance.programs import Program
 from tests.conformance.world import World, system, user
 from uutel_bridge.core import base, process
-from uutel_bridge.core.errors import UUError
+from uutel_bridge.core.errors import CLIExited, UUError
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +271,8 @@ async def test_close_ends_a_stream_with_an_error(world: World) -> None:
         assert process._live == set()
         await breaks_off(world, marker)
         await world.is_exact()
-    assert isinstance(origin(caught.value), UUError)
+    assert isinstance(origin(caught.value), CLIExited)
+    assert "The bridge stopped it." in str(caught.value)
 
 
 async def test_close_ends_calls_that_run_and_calls_that_wait(alone: World) -> None:

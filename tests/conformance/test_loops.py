@@ -144,6 +144,12 @@ ASK = """
     def ask():
         return litellm.completion(MODEL, MESSAGES).choices[0].message.content
 
+    def settle():
+        # LiteLLM logs in threads: a fork in the middle of that leaves the forked process a lock that nobody opens.
+        from litellm.litellm_core_utils.thread_pool_executor import executor
+        while executor._work_queue.qsize() or executor._idle_semaphore._value < len(executor._threads):
+            time.sleep(0.01)
+
     def children():
         from uutel_bridge.core import process
         return sorted(group.leader.pid for group in process._live)
@@ -159,6 +165,7 @@ def test_a_forked_process_has_processes_of_its_own(world: World) -> None:
         f"""{ASK}
     ask()
     mine = children()
+    settle()
     pid = os.fork()
     if pid == 0:
         assert children() == []
@@ -188,6 +195,7 @@ def test_workers_of_multiprocessing_work(world: World, method: str) -> None:
     code = f"""{ASK}
     import multiprocessing
     ask()
+    settle()
     with multiprocessing.get_context({method!r}).Pool(1, initializer=uutel_bridge.register) as workers:
         print(workers.apply(litellm.completion, (MODEL, MESSAGES)).choices[0].message.content)
         print(ask())

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import anyio
 import litellm
@@ -49,15 +48,6 @@ HOSTILE = {
 }
 
 
-def wire(world: World, marker: str) -> dict[str, Any]:
-    """A request as the model saw it, but for what is different in each."""
-    body = world.body(marker)
-    fields = {name: value for name, value in body.raw.items() if name != "metadata"}
-    changing = {"content-length", "host", "x-claude-code-session-id", "x-client-request-id"}
-    headers = {name: value for name, value in body.headers.items() if name not in changing}
-    return json.loads(json.dumps({"body": fields, "headers": headers}).replace(marker, "MARKER"))
-
-
 def environment(pid: int) -> str:
     """What a process was given."""
     return Path(f"/proc/{pid}/environ").read_bytes().decode()
@@ -82,7 +72,7 @@ async def test_a_hostile_environment_leaves_no_trace(world: World, monkeypatch: 
         (child,) = groups_of(os.getpid())
         seen = environment(child)
         assert (elsewhere.requests, elsewhere.other) == ([], [])
-    assert wire(world, hostile) == wire(world, plain)
+    assert world.wire(hostile) == world.wire(plain)
     assert "hostile" not in seen
     assert "fake-access-token" not in seen
 
@@ -135,8 +125,8 @@ async def test_a_hostile_home_leaves_no_trace(world: World, tmp_path: Path, monk
         hostile = await ask(world)
         uutel_bridge.close()
     assert not canary.exists()
-    here = json.dumps(wire(world, plain)).replace(str(world.home), "HOME")
-    assert json.dumps(wire(world, hostile)).replace(str(home), "HOME") == here
+    here = json.dumps(world.wire(plain)).replace(str(world.home), "HOME")
+    assert json.dumps(world.wire(hostile)).replace(str(home), "HOME") == here
 
 
 async def test_only_the_account_is_looked_up_elsewhere(

@@ -253,7 +253,9 @@ class Child:
         with anyio.move_on_after(_LAST_WORDS):
             await self._stderr.ended.wait()
         code = self.returncode
-        if code is None:
+        if self._stop is not None:
+            how = "The bridge stopped it."
+        elif code is None:
             how = "It still runs."
         elif code < 0:
             how = f"Signal {-code} ended it."

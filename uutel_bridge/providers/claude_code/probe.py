@@ -113,7 +113,8 @@ def _is_exact(sent: bytes, turn: ClaudeCodeRequest) -> bool:
         said == [_plain(message) for message in turn.messages]
         and turn.system_prompt.encode() in sent
         and turn.model in body["model"]
-        and b"first" not in sent
+        and b"first prompt" not in sent
+        and b"first question" not in sent
         and "temperature" not in body
         and body["max_tokens"] != _TURNS[0].max_tokens
     )
