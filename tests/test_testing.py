@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import litellm
@@ -74,6 +77,31 @@ def test_after_the_block_everything_is_as_before() -> None:
         fail_inside()
     assert dict(os.environ) == before
     assert not homes[0].exists()
+
+
+def test_a_forked_process_leaves_the_home_to_its_parent() -> None:
+    """Leaving the block in a child, as `sys.exit` does, takes nothing away from the parent."""
+    with testing.fake_clis() as home:
+        code = """
+        import os
+        from uutel_bridge import testing
+        with testing.fake_clis() as home:
+            if os.fork() == 0:
+                raise SystemExit
+            assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+            print(home.is_dir())
+        print(home.is_dir())
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code)],
+            cwd=home,
+            env={**os.environ, "PYTHONPATH": str(Path(testing.__file__).parents[1])},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.stdout.split() == ["True", "False"]
 
 
 def test_every_fake_can_be_executed() -> None:

@@ -35,17 +35,18 @@ def fake_clis() -> Generator[Path, None, None]:
     For this process and its children, until the block ends. Settings made through `UUTEL_*` variables inside the
     block count; those from outside do not.
     """
-    before = dict(os.environ)
+    before, owner = dict(os.environ), os.getpid()
     bridge.close()
-    with tempfile.TemporaryDirectory(prefix="uutel-fakes-") as folder:
-        home = Path(folder)
-        shutil.copytree(fakes_folder() / "home", home, dirs_exist_ok=True)
-        for name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
-            del os.environ[name]
-        os.environ |= {"HOME": folder, "PATH": f"{fakes_folder()}{os.pathsep}{before.get('PATH', '')}"}
-        try:
-            yield home
-        finally:
-            bridge.close()
-            os.environ.clear()
-            os.environ.update(before)
+    home = Path(tempfile.mkdtemp(prefix="uutel-fakes-"))
+    shutil.copytree(fakes_folder() / "home", home, dirs_exist_ok=True)
+    for name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
+        del os.environ[name]
+    os.environ |= {"HOME": str(home), "PATH": f"{fakes_folder()}{os.pathsep}{before.get('PATH', '')}"}
+    try:
+        yield home
+    finally:
+        bridge.close()
+        os.environ.clear()
+        os.environ.update(before)
+        if os.getpid() == owner:  # a process forked inside the block leaves it, too
+            shutil.rmtree(home)

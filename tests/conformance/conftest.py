@@ -8,7 +8,7 @@ import uutel_bridge
 from tests.conformance.world import World, claude_code
 
 
-@pytest.fixture(scope="session", params=["fake", pytest.param("real", marks=pytest.mark.real_cli)])
+@pytest.fixture(scope="package", params=["fake", pytest.param("real", marks=pytest.mark.real_cli)])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """A CLI that stays warm from test to test."""
     uutel_bridge.register()

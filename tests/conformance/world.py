@@ -23,7 +23,7 @@ from uutel_bridge.core.pool import Snapshot
 
 REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
 
-ON_FAKE = pytest.mark.parametrize("world", ["fake"], indirect=True, scope="session")
+ON_FAKE = pytest.mark.parametrize("world", ["fake"], indirect=True, scope="package")
 """For what only the fake can be told to do."""
 
 _ids = count(1)

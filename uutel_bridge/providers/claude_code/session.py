@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from uuid import uuid4
 import anyio
 import orjson
 
-from uutel_bridge.core.errors import ProtocolError, UUError
+from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError
 from uutel_bridge.core.ndjson import LineFramer
 from uutel_bridge.core.process import Child
 from uutel_bridge.providers.claude_code.guard import CLOSED, OPEN, Guard
@@ -95,9 +96,9 @@ class ClaudeCodeSession:
         message = await self._read()
         if guard.must_close(message):
             # Nobody waits for the answer: the turn goes on meanwhile.
-            await self._send_control({"subtype": "apply_flag_settings", "settings": {"env": CLOSED}})
+            await self._mention({"subtype": "apply_flag_settings", "settings": {"env": CLOSED}})
         if guard.must_interrupt(message):
-            await self._send_control({"subtype": "interrupt"})
+            await self._mention({"subtype": "interrupt"})
         self._asked = not isinstance(message, Result)
         return message
 
@@ -213,6 +214,11 @@ class ClaudeCodeSession:
         request_id = f"u{next(self._request_ids)}"
         await self._send({"type": "control_request", "request_id": request_id, "request": request})
         return request_id
+
+    async def _mention(self, request: Mapping[str, Any]) -> None:
+        # A process that is gone needs no telling, and what it said before is still to be read.
+        with suppress(CLIExited):
+            await self._send_control(request)
 
     async def _send(self, line: Mapping[str, Any]) -> None:
         await self._child.send(orjson.dumps(line) + b"\n")
