@@ -35,12 +35,14 @@ class Program:
 
     def __init__(self, world: World, marker: str, code: str) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
+        scratch = world.home / "tmp"  # what a killed program leaves goes with the world
+        scratch.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PRELUDE + textwrap.dedent(code), world.model, marker],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, "PYTHONPATH": str(_REPO)},
+            env={**os.environ, "PYTHONPATH": str(_REPO), "TMPDIR": str(scratch)},
         )
         self.pid = self._process.pid
 
