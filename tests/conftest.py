@@ -1,6 +1,7 @@
 """Shared by every test: asyncio only, LiteLLM without the network, and no child left behind."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from uutel_bridge.core import loop
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+# A test run in the background of a script is started with Ctrl-C ignored, and so would be what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _PROC = Path("/proc")
 

@@ -159,8 +159,8 @@ async def bridged_turn(provider: Bridge) -> float:
     chat = read_request("sonnet", _MESSAGES, {}, provider="claude-code", supported=())
     await loop.arun(partial(provider.collect, provider.call(chat, Options()), 1))
     took = (time.perf_counter() - began) * 1000
-    while not provider.status().processes.idle:  # the reset is not part of the next turn
-        await asyncio.sleep(0.001)
+    while (now := provider.status().processes).leased or now.resetting or now.stopping:
+        await asyncio.sleep(0.001)  # the reset is not part of the next turn
     return took
 
 

@@ -16,11 +16,7 @@ import pytest
 from uutel_bridge import testing
 
 _ROOT = Path(testing.__file__).parents[1]
-_MAIN = (
-    # As at a terminal: a test run in the background of a script has it ignored, and so would what it starts.
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    "from uutel_bridge.cli.main import main; main()"
-)
+_MAIN = "from uutel_bridge.cli.main import main; main()"
 _SECONDS = 60
 
 

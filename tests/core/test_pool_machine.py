@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -213,7 +214,7 @@ class _PoolMachine(RuleBasedStateMachine):
         self.nobody_waits_for_what_is_there()
 
 
-TestAnyOrderOfEvents = _PoolMachine.TestCase
+TestAnyOrderOfEvents = pytest.mark.timeout(900)(_PoolMachine.TestCase)  # seconds of work, on a machine with time
 TestAnyOrderOfEvents.settings = settings(
     max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from functools import partial
@@ -27,7 +26,6 @@ def run(*, prompt: str, model: str, system: str, whole: bool, as_json: bool) -> 
     Raises:
         UUError: What went wrong.
     """
-    logging.getLogger("uutel_bridge").addHandler(logging.NullHandler())  # what matters ends up in the exception
     messages = [{"role": "user", "content": _question(prompt)}]
     if system:
         messages.insert(0, {"role": "system", "content": system})

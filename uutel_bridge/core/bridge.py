@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import AnyParts, Launch, Session
 from uutel_bridge.core.request import ChatRequest
 from uutel_bridge.core.settings import ProviderSettings, load, load_retry
+
+logging.getLogger("uutel_bridge").addHandler(logging.NullHandler())  # it is for the program to say where logs go
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds for a whole answer where nobody says otherwise; LiteLLM's own default."""
