@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from uutel_bridge.core import loop
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 # A test run in the background of a script is started with Ctrl-C ignored, and so would be what it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# The same examples each time where nobody is there to look at a new one; elsewhere, new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _PROC = Path("/proc")
 

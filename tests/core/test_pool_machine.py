@@ -89,7 +89,7 @@ class _PoolMachine(RuleBasedStateMachine):
         key = self.key[member]
         waiter = self.state.start_failed(member)
         del self.status[member]
-        others = sum(len(self.of(status, key)) for status in ("idle", "resetting", "starting"))
+        others = sum(len(self.of(status, key)) for status in ("idle", "must reset", "resetting", "starting"))
         if waiter is None:
             assert list(self.waiting.values()).count(key) <= others
         else:
