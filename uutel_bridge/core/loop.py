@@ -309,17 +309,6 @@ class Stream(Generic[T]):
         """Cancel the coroutine without waiting for it; idempotent. Reading finds the end from now on."""
         self._pump.close()
 
-    def join(self) -> None:
-        """Close, and wait until the coroutine has cleaned up, five seconds at most."""
-        self.close()
-        with suppress(FutureTimeoutError):
-            self._pump.call.done.result(_CLEANUP_LIMIT)
-
-    async def aclose(self) -> None:
-        """`join()` for a caller on an asyncio loop."""
-        self.close()
-        await _wait(self._pump.call.done)
-
     def __del__(self) -> None:
         self.close()
 
