@@ -1,6 +1,7 @@
 """Children, against real processes."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -8,13 +9,14 @@ import tempfile
 import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 from pytest_subprocess import FakeProcess
 
-from uutel_bridge.core import process
+from uutel_bridge.core import process, scratch
 from uutel_bridge.core.errors import BadRequest, CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout
 from uutel_bridge.core.process import Child, Completed, LaunchPlan, run
 
@@ -183,6 +185,56 @@ async def test_a_scratch_folder_is_private_and_goes_with_its_child() -> None:
         assert (same, mode) == ("True", "0o40700")
         assert files(folder) == ["file"]
     assert files(folder) is None
+
+
+READER = """
+    import os, sys
+    path, literal = sys.argv[2].removeprefix("--file="), sys.argv[1]
+    print(path, literal, oct(os.stat(path).st_mode), open(path).read(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def with_file(content: bytes) -> LaunchPlan:
+    """A child that tells the path, the mode and the content of its file."""
+    return replace(plan(READER, "{scratch}"), scratch_argv=("--file={scratch}/history",), files=(("history", content),))
+
+
+async def test_a_child_finds_its_files_when_it_starts() -> None:
+    """Private ones, in a folder that goes with the child; the plain arguments are passed as they are."""
+    async with started(with_file(b"once")) as child:
+        path, literal, mode, content = (await read_until(child, b"\n")).decode().split()
+        assert (literal, mode, content) == ("{scratch}", "0o100600", "once")
+        assert Path(path).parent.stat().st_mode & 0o777 == 0o700
+    assert files(Path(path).parent) is None
+
+
+async def test_files_are_removed_as_soon_as_the_child_has_read_them() -> None:
+    """A prompt does not stay on the disk while the child lives; forgetting twice or late is no error."""
+    async with started(with_file(b"once")) as child:
+        folder = Path((await read_until(child, b"\n")).decode().split()[0]).parent
+        child.forget_files()
+        assert child.alive
+        assert files(folder) == []
+        child.forget_files()
+    child.forget_files()
+    assert files(folder) is None
+
+
+async def test_plans_with_the_same_files_are_the_same() -> None:
+    """And their repr does not show what may be a prompt."""
+    launch = with_file(b"secret")
+    assert {launch: 1} == {with_file(b"secret"): 1}
+    assert launch != with_file(b"another")
+    assert "secret" not in repr(launch)
+
+
+async def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own words say why."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(UUError, match="File name too long"):
+        await Child.start(replace(plan(ECHO), files=(("first", b""), ("x" * 300, b""))))
+    assert files(tmp_path) == []
 
 
 async def test_a_send_to_a_dead_child_tells_how_it_died() -> None:
@@ -551,3 +603,209 @@ async def test_children_work_on_a_plain_loop_whatever_the_policy_is(monkeypatch:
     async with started(plan(ECHO)) as child:
         await child.send(b"one\n")
         assert await read_until(child, b"\n") == b"one\n"
+
+
+OWNER = """
+    import asyncio, os, sys, time, warnings
+    from uutel_bridge.core import process
+    warnings.filterwarnings("ignore", message=".*fork")
+    launch = process.LaunchPlan((sys.executable, "-S", "-c", {echo!r}), (), scratch_env=("HOME",))
+
+    async def main():
+        child = await process.Child.start(launch)
+        print(child._group.scratch, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        {then}
+        await child.aclose()
+
+    {before}
+    asyncio.run(main())
+"""
+
+
+def owner(folder: Path, *, before: str = "", then: str = "") -> LaunchPlan:
+    """A program with a child, whose temporary files go to the folder; it tells the child's scratch folder."""
+    return program(OWNER.format(echo=ECHO, before=before, then=then), folder)
+
+
+async def told_by(child: Child) -> Path:
+    """The path that a program tells."""
+    return Path((await read_until(child, b"\n")).decode().strip())
+
+
+async def use_a_scratch_folder(folder: Path) -> None:
+    """Run another program that needs one, to its end."""
+    done = await run(owner(folder), timeout=BOUND)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_next_program_removes_what_a_killed_one_left(number: signal.Signals, tmp_path: Path) -> None:
+    """Nobody else would, and its number is in the name."""
+    async with started(owner(tmp_path)) as killed:
+        left = await told_by(killed)
+        assert left.name.startswith(f"uutel-{killed.pid}-")
+        os.kill(killed.pid, number)
+        await gone(killed.pid)
+    assert left.is_dir()
+    await use_a_scratch_folder(tmp_path)
+    assert files(tmp_path) == []
+
+
+async def test_what_a_living_program_has_is_left_alone(tmp_path: Path) -> None:
+    """Whoever else starts one."""
+    async with started(owner(tmp_path)) as living:
+        folder = await told_by(living)
+        await use_a_scratch_folder(tmp_path)
+        assert files(tmp_path) == [folder.name]
+
+
+async def test_what_a_program_in_another_container_has_is_left_alone(tmp_path: Path) -> None:
+    """Its number means nothing here, or somebody else; the lock counts."""
+    theirs = tmp_path / "uutel-999999999-x"
+    theirs.mkdir()
+    lock = os.open(theirs, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        await use_a_scratch_folder(tmp_path)
+        assert files(tmp_path) == [theirs.name]
+    finally:
+        os.close(lock)
+
+
+async def test_only_folders_with_such_a_name_are_removed(tmp_path: Path) -> None:
+    """Neither files nor what a link points to, whatever a folder holds."""
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "file").touch()
+    kept = {"elsewhere", "uutel-1-file", "uutel-1-link", "uutel-1", "uutel-x-1", "uutel-fakes-1", "UUTEL-1-x"}
+    (tmp_path / "uutel-1-file").touch()
+    (tmp_path / "uutel-1-link").symlink_to(other)
+    for name in kept - {"elsewhere", "uutel-1-file", "uutel-1-link"}:
+        (tmp_path / name).mkdir()
+    left = tmp_path / "uutel-1-\udcff odd\n"
+    left.mkdir()
+    (left / "link").symlink_to(other)
+    (left / "closed").mkdir(mode=0o500)
+    await use_a_scratch_folder(tmp_path)
+    assert set(files(tmp_path) or ()) == kept
+    assert files(other) == ["file"]
+
+
+async def test_a_folder_that_may_not_be_opened_hinders_nobody(tmp_path: Path) -> None:
+    """It stays where not even its owner may look into it; the others go."""
+    (tmp_path / "uutel-1-closed").mkdir(mode=0)
+    (tmp_path / "uutel-1-open").mkdir()
+    await use_a_scratch_folder(tmp_path)
+    assert files(tmp_path) == ([] if os.geteuid() == 0 else ["uutel-1-closed"])
+
+
+async def test_other_users_folders_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by root, who could remove them."""
+    (tmp_path / "uutel-1-x").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "uutel-1-x").stat().st_uid + 1)
+    scratch._sweep.__wrapped__()
+    assert files(tmp_path) == ["uutel-1-x"]
+
+
+async def test_programs_that_sweep_at_once_do_not_hinder_each_other(tmp_path: Path) -> None:
+    """Every one gets its own folder, and nothing is left."""
+    for number in range(200):
+        (tmp_path / f"uutel-1-{number}").mkdir()
+        (tmp_path / f"uutel-1-{number}" / "file").touch()
+    with anyio.fail_after(BOUND):
+        await asyncio.gather(*(use_a_scratch_folder(tmp_path) for _ in range(4)))
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("moment", ["before it is opened", "before it is locked", "soon"])
+async def test_a_new_folder_that_is_being_swept_is_given_up(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program saw it before it was locked; the child gets one that nobody sweeps."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    make, lock = tempfile.mkdtemp, fcntl.flock
+    made: list[str] = []
+    theirs: list[int] = []
+
+    def make_one(prefix: str) -> str:
+        made.append(make(prefix=prefix))
+        if len(made) == 1 and moment == "before it is opened":
+            Path(made[0]).rmdir()
+        if len(made) == 1 and moment == "soon":
+            theirs.append(os.open(made[0], os.O_RDONLY))
+            lock(theirs[0], fcntl.LOCK_EX)
+        return made[-1]
+
+    def lock_one(number: int, operation: int) -> None:
+        if len(made) == 1 and moment == "before it is locked":
+            Path(made[0]).rmdir()
+        lock(number, operation)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_one)
+    monkeypatch.setattr(fcntl, "flock", lock_one)
+    folder = scratch.make()
+    try:
+        assert made[1:] == [folder]
+        assert list(scratch._locks) == [folder]
+        assert files(folder) == []
+    finally:
+        scratch.remove(folder)
+        for number in theirs:
+            os.close(number)
+    assert not scratch._locks
+
+
+async def test_a_file_system_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is swept there, for nobody can tell whose it is."""
+
+    def no_lock(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    (tmp_path / "uutel-1-x").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(fcntl, "flock", no_lock)
+    scratch._sweep.cache_clear()
+    folder = scratch.make()
+    assert set(files(tmp_path) or ()) == {"uutel-1-x", Path(folder).name}
+    scratch.remove(folder)
+    assert files(tmp_path) == ["uutel-1-x"]
+
+
+async def test_a_forked_process_does_not_keep_its_parents_folder_locked(tmp_path: Path) -> None:
+    """When the parent is killed, the folder can go though the fork lives on."""
+    then = """
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            time.sleep(3600)
+        print(pid, flush=True)
+        os.kill(os.getpid(), 9)"""
+    async with started(owner(tmp_path, then=textwrap.indent(textwrap.dedent(then), " " * 8).strip())) as parent:
+        left = await told_by(parent)
+        parent._stdin.transport.close()
+        fork = int(await read_until(parent, b"\n"))
+        try:
+            await gone(parent.pid)
+            assert left.is_dir()
+            await use_a_scratch_folder(tmp_path)
+            assert files(tmp_path) == []
+            assert runs(fork)
+        finally:
+            os.kill(fork, signal.SIGKILL)
+
+
+async def test_a_forked_process_sweeps_again(tmp_path: Path) -> None:
+    """Servers fork workers long after their own start."""
+    before = """
+    asyncio.run(process.run(launch, timeout=60))
+    os.mkdir(os.environ["TMPDIR"] + "/uutel-1-x")
+    asyncio.run(process.run(launch, timeout=60))
+    print(os.listdir(os.environ["TMPDIR"]), flush=True)
+    pid = os.fork()
+    if pid:
+        sys.exit(os.waitpid(pid, 0)[1])"""
+    done = await run(owner(tmp_path, before=before.strip()), timeout=BOUND)
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[0]) == (0, "", "['uutel-1-x']")
+    assert files(tmp_path) == []

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import IO, cast
 
 import anyio
 
+from uutel_bridge.core import scratch
 from uutel_bridge.core.errors import BadRequest, CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout
 from uutel_bridge.core.pipes import STDERR_TAIL, Errors, Input, Output
 
@@ -32,8 +31,6 @@ _LAST_WORDS = 1.0
 """Seconds that output may still arrive after an exit."""
 _LOOK_EVERY = 0.5
 """Seconds between looks at a child which may have died while a grandchild holds its pipes open."""
-_REMOVALS = 5
-"""Tries to remove a scratch folder, in which the dying may still be making files."""
 
 _live: set[_Group] = set()
 """Every group this process started and has not yet ended; no other is ever signalled."""
@@ -51,6 +48,10 @@ class LaunchPlan:
     cwd: str | None = None
     scratch_env: tuple[str, ...] = ()
     """Names of variables that get the path of a private folder, made for this child and removed when it stops."""
+    scratch_argv: tuple[str, ...] = ()
+    """Arguments after `argv`, in which `{scratch}` is that path; apart, so that no caller's text is taken for it."""
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    """Names and contents of files put into that folder before the start. Not in the repr: they may hold a prompt."""
     max_uses: int = 1
     """How many requests one child may serve; 1 means never again."""
 
@@ -71,11 +72,14 @@ class _Group:
     def __init__(self, plan: LaunchPlan, *, stdin: int, stdout: int | IO[bytes], stderr: int | IO[bytes]) -> None:
         self.name = Path(plan.argv[0]).name
         self.scratch = ""
+        self.files = tuple(name for name, _ in plan.files)
         try:
-            if plan.scratch_env:
-                self.scratch = tempfile.mkdtemp(prefix="uutel-")
+            if plan.scratch_env or plan.scratch_argv or plan.files:
+                self.scratch = scratch.make()
+            for name, content in plan.files:
+                scratch.write(self.scratch, name, content)
             self.leader = subprocess.Popen(
-                plan.argv,
+                (*plan.argv, *(each.replace("{scratch}", self.scratch) for each in plan.scratch_argv)),
                 bufsize=0,
                 stdin=stdin,
                 stdout=stdout,
@@ -130,12 +134,12 @@ class _Group:
         self._remove_scratch()
 
     def _remove_scratch(self) -> None:
-        # Not in a thread: none can be started while the interpreter exits.
-        for _ in range(_REMOVALS if self.scratch else 0):
-            shutil.rmtree(self.scratch, ignore_errors=True)
-            if not Path(self.scratch).exists():
-                return
-            time.sleep(0.005)
+        if self.scratch:
+            scratch.remove(self.scratch)
+
+    def forget_files(self) -> None:
+        for name in self.files:
+            Path(self.scratch, name).unlink(missing_ok=True)
 
     def pipes(self) -> list[IO[bytes]]:
         """Our ends of its open pipes."""
@@ -225,6 +229,10 @@ class Child:
     def stderr_tail(self) -> str:
         """The last 8 KiB of what it wrote on stderr."""
         return self._stderr.tail.decode("utf-8", "replace").strip()
+
+    def forget_files(self) -> None:
+        """Remove the plan's files, which the child has read; the folder's end does so at the latest."""
+        self._group.forget_files()
 
     async def send(self, data: bytes) -> None:
         """Write to its stdin, and wait while it does not read.
