@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import _claude_lines as lines
+from _claude_tool_calls import ToolCalls, arguments
 
 Emit = Callable[[dict[str, Any]], None]
 
@@ -14,11 +14,12 @@ Emit = Callable[[dict[str, Any]], None]
 class Answer:
     """Passes events on as they are, and writes each finished block as an `assistant` line."""
 
-    def __init__(self, emit: Emit, about: dict[str, Any], ttft: Callable[[], int]) -> None:
+    def __init__(self, emit: Emit, about: dict[str, Any], ttft: Callable[[], int], calls: ToolCalls) -> None:
         self._emit = emit
         self._about = about
         """Fields that name the user lines which are answered."""
         self._ttft = ttft
+        self._calls = calls
         self.message: dict[str, Any] = {}
         """As in `message_start`; empty until it came."""
         self.blocks: list[dict[str, Any]] = []
@@ -72,7 +73,9 @@ class Answer:
 
     def _content_block_stop(self, event: dict[str, Any]) -> None:
         self.finish_block()
+        self._calls.notice(self.blocks[-1])
         self._pass_on(event)
+        self._calls.start()
 
     def _message_delta(self, event: dict[str, Any]) -> None:
         self.stop_reason = event["delta"]["stop_reason"]
@@ -87,14 +90,14 @@ class Answer:
         """Write the open block as an `assistant` line."""
         block = self._open or {}
         if block.get("type") == "tool_use":
-            block["input"] = json.loads(self._json or "{}")
+            block["input"] = arguments(self._json)
         shown = self._thinking_field()
         self._open = None
         self.blocks.append(block)
         message = {**self.message, "content": [block], "context_management": None}
         thought = {"thinking_duration_ms": 1, **shown} if shown else {}
         about, self._about = self._about, {}  # only the first line of a turn names them
-        self._emit(_assistant(message, request_id="req_fake", **thought, **fields, **about))
+        self._emit(_assistant(message, request_id="req_fake", **thought, **fields, **self._calls.meta(block), **about))
 
     @property
     def is_open(self) -> bool:

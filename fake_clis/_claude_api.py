@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -22,8 +21,6 @@ from _claude_login import Login
 Step = tuple[Any, ...]
 LOOK_AT_STDIN = 0.02
 """Seconds between two looks at stdin while the server says nothing."""
-
-_MARKER = re.compile(r"\[\[scenario:[^\]]*\]\]")
 
 for _name in mischief.ANSWERING:  # the model itself has no part in them
     scenarios.SCENARIOS[_name] = scenarios.SCENARIOS["text"]
@@ -42,7 +39,7 @@ class Calls:
         if self._base:
             self._record(body)
             return _over_http(self._base, body, login)
-        marker = (_MARKER.findall(scenarios.last_user_text(body)) or [""])[-1]
+        marker = scenarios.marker(body)
         self._counts[marker] = self._earlier(marker) + 1
         self._record(body)
         return _in_process(body, self._counts[marker])
@@ -54,7 +51,7 @@ class Calls:
         try:
             with open(self._log, encoding="utf-8") as file:  # noqa: PTH123 -- pathlib costs start-up time
                 asked = (json.loads(line)["body"] for line in file if marker in line)
-                return sum(marker in scenarios.last_user_text(body) for body in asked)
+                return sum(scenarios.marker(body) == marker for body in asked)
         except FileNotFoundError:
             return 0
 
@@ -101,7 +98,9 @@ def _over_http(base: str, body: dict[str, Any], login: Login) -> Iterator[Step]:
     if login.method == "api_key":
         headers["x-api-key"] = login.token
     else:
-        headers |= {"Authorization": f"Bearer {login.token}", "anthropic-beta": "oauth-2025-04-20"}
+        headers["Authorization"] = f"Bearer {login.token}"
+    oauth = "" if login.method == "api_key" else "oauth-2025-04-20"
+    headers["anthropic-beta"] = ",".join(filter(None, [oauth, os.environ.get("ANTHROPIC_BETAS", "")]))
     target = f"/{path}".rstrip("/") + "/v1/messages?beta=true"
 
     def talk() -> None:

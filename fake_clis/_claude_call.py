@@ -13,6 +13,7 @@ import _claude_mischief as mischief
 import _claude_models as models
 from _claude_answer import Answer, synthetic, whole_message
 from _claude_failures import Failure
+from _claude_tool_calls import ToolCalls
 
 RETRY_WORDS = {401: "authentication_failed", 429: "rate_limit", 529: "overloaded", None: "unknown"}
 
@@ -27,6 +28,7 @@ class ModelCall:
         self._began = began
         self._headers: dict[str, str] = {}
         self._login = session.login()
+        self.tool_calls = session.tool_calls = ToolCalls(session)
         self.answer: Answer | None = None
         """As far as it came, once it began."""
         self.whole: dict[str, Any] | None = None
@@ -69,7 +71,7 @@ class ModelCall:
         try:
             for step in steps:
                 ending = self.answer and self.answer.stop_reason
-                if step[0] == "sleep" or not ending:  # what comes with the end is taken as one piece
+                if not ending:  # what comes with the end is taken as one piece
                     self._session.wait(step[1] if step[0] == "sleep" else 0)
                 failure = self._take(step)
                 if failure:
@@ -98,7 +100,7 @@ class ModelCall:
         if kind == "error":
             return failures.in_stream(event["error"])
         if kind == "message_start":
-            self.answer = Answer(self._session.emit, self._about, self._elapsed)
+            self.answer = Answer(self._session.emit, self._about, self._elapsed, self.tool_calls)
         answer = self.answer
         if answer is None:
             return failures.BAD_STREAM

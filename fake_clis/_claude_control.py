@@ -51,6 +51,7 @@ def _initialize(session: Any, said: dict[str, Any], request: dict[str, Any]) -> 
     prompt = request.get("systemPrompt")
     if prompt:
         session.system = prompt if isinstance(prompt, str) else "\n\n".join(prompt)
+    session.tools.connect(session.tools.add(request.get("sdkMcpServers") or []))
     response = lines.initialized(session.version, session.permission_mode, session.login())
     return {"response": response, "pending_permission_requests": [], "pending_user_dialog_requests": []}
 
@@ -122,20 +123,28 @@ def _apply_flag_settings(session: Any, said: dict[str, Any], request: dict[str, 
     session.env |= {name: str(value) for name, value in (settings.get("env") or {}).items()}
     if "model" in settings:  # taken at its word, unlike a model given to set_model
         _change_model(session, models.resolve(settings["model"] or session.chosen_model), settings["model"])
+    if "permissions" in settings:
+        session.tools.allowed_by_settings = (settings["permissions"] or {}).get("allow") or []
     effort = settings.get("effortLevel", session.chosen_effort)
     if effort is None or effort in _claude_options.EFFORTS:  # another word changes nothing
         session.chosen_effort = effort
     return {}
 
 
-def _mcp_set_servers(session: Any, said: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(request.get("servers"), dict):
+def _mcp_set_servers(session: Any, said: dict[str, Any], request: dict[str, Any]) -> None:
+    servers = request.get("servers")
+    if not isinstance(servers, dict):
         raise Unable("mcp_set_servers: servers must be an object of config objects")
-    return {"response": {"added": [], "removed": [], "errors": {}}}
+    removed = session.tools.keep(servers)
+    added = session.tools.add(servers)
+    _reply(said, "success", {"response": {"added": added, "removed": removed, "errors": {}}})
+    session.tools.connect(added)
 
 
 def _interrupt(session: Any, said: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     session.interrupted = session.running
+    if session.running and session.tool_calls:
+        session.tool_calls.cancel()
     return {"response": {"still_queued": [line["uuid"] for line in session.queued if line.get("uuid")]}}
 
 

@@ -22,13 +22,18 @@ EPHEMERAL = {"type": "ephemeral", "ttl": "1h"}
 IDENTITY = "You are a Claude agent, built on Anthropic's Claude Agent SDK."
 MISSING_RESULT = "[Tool result missing due to internal error]"
 INTERRUPTED = "[Request interrupted by user]"
+INTERRUPTED_TOOLS = "[Request interrupted by user for tool use]"
+INTERRUPTED_CALL = "[Tool use interrupted]"
 NO_CONTENT = "(no content)"
+MOST_TOKENS = 1_000_000
+"""The context window of all models."""
+THOUGHTS = ("thinking", "redacted_thinking")
 
 
 class Entry:
     """One message of the conversation."""
 
-    __slots__ = ("content", "effort", "note", "role", "stops", "uuid")
+    __slots__ = ("content", "effort", "model", "note", "role", "stops", "uuid")
 
     def __init__(self, role: str, content: Any, uuid: str = "", *, stops: bool = False) -> None:
         self.role = role
@@ -36,6 +41,8 @@ class Entry:
         self.uuid = uuid
         self.stops = stops
         """A user line from stdin: `rewind_conversation` can go back to it."""
+        self.model = ""
+        """Whose answer this is, where that was said."""
         self.note = ""
         """What the CLI tells the model in a system message after this one."""
         self.effort = ""
@@ -58,9 +65,11 @@ class Conversation:
         self.entries.append(entry)
         return entry
 
-    def add_assistant(self, content: Any, uuid: str = "") -> None:
-        """Append an assistant message."""
-        self.entries.append(Entry("assistant", content, uuid))
+    def add_assistant(self, content: Any, uuid: str = "", model: str = "") -> None:
+        """Append an assistant message; only that of the model that is asked keeps its thoughts."""
+        entry = Entry("assistant", content, uuid)
+        entry.model = model
+        self.entries.append(entry)
 
     def tell_environment(self, model: str) -> None:
         """Tell the model where it runs, once a conversation, and who it is, whenever that changed."""
@@ -74,6 +83,10 @@ class Conversation:
             last.note = who
         self._told_model = model
 
+    def is_too_long(self) -> bool:
+        """Whether the CLI takes it for too long, by an estimate that is rough here."""
+        return sum(len(text_of(entry.content)) for entry in self.entries) > 4 * MOST_TOKENS
+
     def rewind(self, target: str, last_seen: str | None) -> dict[str, Any]:
         """Answer a `rewind_conversation`, and do it if that is possible."""
         stops = [entry for entry in self.entries if entry.stops]
@@ -85,6 +98,8 @@ class Conversation:
         if last_seen not in {None, stops[-1].uuid}:
             return not_rewound("unseen later turn")
         entry = self.entries[at]
+        if any(block.get("type") == "tool_result" for block in blocks_of(entry.content)):
+            return not_rewound("target splits a tool call")
         before = next((e.uuid or None for e in reversed(self.entries[:at]) if e.role == "assistant"), None)
         del self.entries[at:]
         return {
@@ -94,13 +109,14 @@ class Conversation:
             "precedingAssistantUuid": before,
         }
 
-    def wire(self) -> list[Message]:
+    def wire(self, model: str) -> list[Message]:
         """The `messages` of a request, with the vendor's silent repairs."""
         messages: list[Message] = []
         called: list[str] = []
+        used: set[str] = set()
         for entry in self.entries:
             if entry.role == "assistant":
-                content = _assistant_content(entry)
+                content = _without_repeated(_assistant_content(entry, model), used)
                 called = _calls({"content": content})
             else:
                 content = _without_orphans(_user_content(entry), called)
@@ -118,7 +134,7 @@ class Conversation:
 
 def not_rewound(error: str) -> dict[str, Any]:
     """The answer to a `rewind_conversation` that changes nothing."""
-    reason = error.replace(" ", "_")
+    reason = error.replace(" a ", " ").replace(" ", "_")
     return {"rewound": False, "prefillText": None, "precedingAssistantUuid": None, "error": error, "reason": reason}
 
 
@@ -149,12 +165,25 @@ def _without_blank(blocks: list[Block]) -> list[Block]:
     return [block for block in blocks if block.get("type") != "text" or block.get("text", "").strip()]
 
 
-def _assistant_content(entry: Entry) -> list[Block]:
-    """Empty: the message is left out, as one that holds nothing but blank text is."""
-    blocks = [block for block in blocks_of(entry.content) if block.get("type") != "thinking"]
+def _assistant_content(entry: Entry, model: str) -> list[Block]:
+    """Empty: the message is left out, as one that holds nothing but blank text or thoughts is."""
+    blocks = [block for block in blocks_of(entry.content) if entry.model == model or block.get("type") not in THOUGHTS]
     if not blocks:
         return [{"type": "text", "text": NO_CONTENT, "citations": []}]
-    return _without_blank(blocks)
+    kept = _without_blank(blocks)
+    return [] if all(block.get("type") in THOUGHTS for block in kept) else kept
+
+
+def _without_repeated(blocks: list[Block], used: set[str]) -> list[Block]:
+    """Leave out the calls whose id has been used before."""
+    kept: list[Block] = []
+    for block in blocks:
+        if block.get("type") == "tool_use":
+            if block["id"] in used:
+                continue
+            used.add(block["id"])
+        kept.append(block)
+    return kept or ([{"type": "text", "text": INTERRUPTED_CALL, "citations": []}] if blocks else [])
 
 
 def _joined(first: Any, second: Any) -> list[Block]:
@@ -173,7 +202,8 @@ def _without_orphans(content: Any, called: list[str]) -> Any:
     """Leave out the tool results that nobody asked for."""
     if isinstance(content, str):
         return content
-    return [block for block in content if block.get("type") != "tool_result" or block["tool_use_id"] in called]
+    kept = [block for block in content if block.get("type") != "tool_result" or block["tool_use_id"] in called]
+    return kept or NO_CONTENT
 
 
 def _add_missing_results(messages: list[Message]) -> None:
@@ -215,21 +245,24 @@ def _with_breakpoint(messages: list[Message]) -> list[Message]:
 
 
 def body(conversation: Conversation, settings: dict[str, Any]) -> dict[str, Any]:
-    """The Messages API body for the conversation; `settings`: model, system, effort, env, session_id, version."""
+    """The Messages API body for the conversation; `settings`: model, system, effort, env, tools and so on."""
     model, env = settings["model"], settings["env"]
     made: dict[str, Any] = {
         "model": model,
-        "messages": conversation.wire(),
+        "messages": conversation.wire(model),
         "system": system_blocks(settings),
-        "tools": [],
+        "tools": settings["tools"],
         "metadata": {"user_id": json.dumps({"device_id": "fake", "session_id": settings["session_id"]})},
         "max_tokens": int(env.get("CLAUDE_CODE_MAX_OUTPUT_TOKENS") or models.max_tokens(model)),
     }
     if not env.get("CLAUDE_CODE_DISABLE_THINKING"):
-        made["thinking"] = models.thinking(model)
+        made["thinking"] = models.thinking(model, settings["thinking_display"])
         made["context_management"] = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
     made |= {"output_config": {"effort": settings["effort"]}, "stream": True}
-    return made | json.loads(env.get("CLAUDE_CODE_EXTRA_BODY") or "{}")
+    extra = json.loads(env.get("CLAUDE_CODE_EXTRA_BODY") or "{}")
+    if "output_config" in extra:
+        extra["output_config"] = made["output_config"] | extra["output_config"]
+    return made | extra
 
 
 def system_blocks(settings: dict[str, Any]) -> list[Block]:

@@ -64,11 +64,11 @@ def effort(model: str) -> str:
     return "medium" if recognized(model) else "high"
 
 
-def thinking(model: str) -> dict[str, Any]:
+def thinking(model: str, display: str) -> dict[str, Any]:
     """The `thinking` field of a request."""
     if "-4-" in model:
-        return {"budget_tokens": max_tokens(model) - 1, "type": "enabled", "display": "updates"}
-    return {"type": "adaptive", "display": "updates"}
+        return {"budget_tokens": max_tokens(model) - 1, "type": "enabled", "display": display}
+    return {"type": "adaptive", "display": display}
 
 
 def offered() -> list[dict[str, Any]]:

@@ -200,6 +200,8 @@ def check(options: dict[str, str]) -> None:
         raise Refused("Error: bypassPermissions not supported in restricted mode")
     if "session-id" in options and not _UUID.fullmatch(options["session-id"]):
         raise Refused("Error: Invalid session ID. Must be a valid UUID.")
+    if "resume" in options and not os.path.isfile(options["resume"]):  # noqa: PTH113 -- pathlib costs start-up time
+        raise Refused(f"No conversation found with session ID: {options['resume']}")
     for name, what in (("system-prompt-file", "System"), ("append-system-prompt-file", "Append system")):
         if name in options and not os.path.isfile(options[name]):  # noqa: PTH113 -- pathlib costs start-up time
             raise Refused(f"Error: {what} prompt file not found: {options[name]}")

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, NoReturn
 
@@ -17,7 +18,9 @@ import _claude_login
 import _claude_mischief as mischief
 import _claude_models as models
 import _claude_options
+import _claude_resume
 from _claude_api import Calls
+from _claude_tools import Tools
 from _claude_turn import Interrupted, Turn
 
 GATHER = 0.002
@@ -94,6 +97,11 @@ class Session:
         self.inbox = Inbox()
         self.calls = Calls()
         self.conversation = conversation.Conversation()
+        if "resume" in options:
+            self.session_id = _claude_resume.load(options["resume"], self.conversation) or self.session_id
+        self.tools = Tools(self)
+        self.tool_calls: Any = None
+        """Of the model's newest answer."""
         self.queued: list[dict[str, Any]] = []
         self.running = False
         self.interrupted = False
@@ -129,6 +137,7 @@ class Session:
         while count < len(self.queued) and all(_queries(line) for line in self.queued[: count + 1]):
             count += 1
         asked, self.queued = self.queued[:count], self.queued[count:]
+        self.tools.list_all()
         self.running, self.interrupted = True, False
         Turn(self, asked).run()
         self.running = False
@@ -147,14 +156,33 @@ class Session:
         until = time.monotonic() + seconds
         while True:
             left = max(0.0, until - time.monotonic())
-            ended = self.inbox.ended_at
-            if ended is not None and time.monotonic() - ended > PATIENCE:
-                fail("fake claude: stdin ended in mid-turn")
-            self._handle(self.inbox.take(left if ended is None else min(left, 0.1)))
+            self._listen(left)
             if self.interrupted:
                 raise Interrupted
             if left == 0:
                 return
+
+    def wait_until(self, done: Callable[[], bool]) -> None:
+        """Listen in mid-turn until something is the case.
+
+        Raises:
+            Interrupted: The turn shall end.
+        """
+        self.listen_until(lambda: self.interrupted or done())
+        if self.interrupted:
+            raise Interrupted
+
+    def listen_until(self, done: Callable[[], bool]) -> None:
+        """Take what stdin says until something is the case."""
+        while not done():
+            self._listen(PATIENCE)
+
+    def _listen(self, seconds: float) -> None:
+        """Take what comes within that time, but no more than one batch."""
+        ended = self.inbox.ended_at
+        if ended is not None and time.monotonic() - ended > PATIENCE:
+            fail("fake claude: stdin ended in mid-turn")
+        self._handle(self.inbox.take(seconds if ended is None else min(seconds, 0.1)))
 
     def _handle(self, batch: list[bytes]) -> None:
         for line in batch:
@@ -177,10 +205,13 @@ class Session:
         if kind == "user":
             self._user(said)
         elif kind == "assistant" and isinstance(said.get("message"), dict):
-            self.conversation.add_assistant(said["message"].get("content"), said.get("uuid") or "")
+            message = said["message"]
+            self.conversation.add_assistant(message.get("content"), said.get("uuid") or "", message.get("model", ""))
             self._lifecycle(said, "completed")
         elif kind == "control_request":
             control.handle(self, said)
+        elif kind == "control_response":
+            self.tools.answered(said)
 
     def _user(self, said: dict[str, Any]) -> None:
         message = said.get("message")
@@ -210,14 +241,15 @@ class Session:
 
     def init_line(self) -> dict[str, Any]:
         """The line that opens a turn."""
-        return lines.init(self.model, self.version, self.permission_mode, self.login())
+        told = {"tools": [tool.wire_name for tool in self.tools.current()], "mcp_servers": self.tools.connected()}
+        return lines.init(self.model, self.version, self.permission_mode, self.login()) | told
 
     def body(self) -> dict[str, Any]:
         """The request that the conversation amounts to."""
         settings = {"model": self.model, "system": self.system, "effort": self.effort, "env": self.env}
-        return conversation.body(
-            self.conversation, {**settings, "session_id": self.session_id, "version": self.version}
-        )
+        settings |= {"thinking_display": self.options.get("thinking-display", "updates")}
+        settings |= {"tools": self.tools.definitions(), "session_id": self.session_id, "version": self.version}
+        return conversation.body(self.conversation, settings)
 
     def emit(self, line: dict[str, Any]) -> None:
         """Write a line, with the session's id and one of its own."""

@@ -56,6 +56,8 @@ class Turn:
         self._usages: list[dict[str, Any]] = []
         self._begun: list[str] = []
         self._recoveries: list[str] = []
+        self._results: list[dict[str, Any]] = []
+        self._denials: list[dict[str, Any]] = []
         self._failed = False
 
     def run(self) -> None:
@@ -126,14 +128,20 @@ class Turn:
         self._call = call = ModelCall(self._session, about, self._mischief, self._began)
         if self._recoveries:
             self._session.wait(FAIR_CHANCE)
-        if self._session.env.get("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE"):
+        if self._session.env.get("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE") or self._session.conversation.is_too_long():
             self._blocked(about)
             return False
         self._session.conversation.tell_environment(self._session.model)
+        self._session.tools.model_was_asked()
         failure = call.run()
         answer = call.answer
         if failure:
             self._fail(call, failure, about)
+        elif answer and answer.complete and call.tool_calls:
+            call.tool_calls.finish()
+            self._count(answer)
+            self._take_results(call)
+            return True
         elif answer:
             self._count(answer)
             return self._goes_on(call, answer)
@@ -150,7 +158,14 @@ class Turn:
         self._usages.append({**answer.message["usage"], **answer.usage})
         self._session.account(answer.usage)
         if answer.blocks:
-            self._session.conversation.add_assistant(answer.blocks, lines.new_uuid())
+            self._session.conversation.add_assistant(answer.blocks, lines.new_uuid(), self._session.model)
+
+    def _take_results(self, call: ModelCall) -> None:
+        """Put what the tools said into the conversation."""
+        self._results += call.tool_calls.results
+        self._denials += call.tool_calls.denials
+        if call.tool_calls.results:
+            self._session.conversation.add_user(call.tool_calls.results)
 
     def _goes_on(self, call: ModelCall, answer: Answer) -> bool:
         """Ask the model to go on after an answer that came to a bad end, or write the result."""
@@ -220,15 +235,24 @@ class Turn:
         if answer:
             answer.write_partial()
             if answer.blocks:
-                self._session.conversation.add_assistant(answer.blocks, lines.new_uuid())
-        self._emit(lines.user(conversation.INTERRUPTED))
-        self._session.conversation.add_user([{"type": "text", "text": conversation.INTERRUPTED}])
+                self._session.conversation.add_assistant(answer.blocks, lines.new_uuid(), self._session.model)
+        whole = bool(answer and answer.complete)
+        if self._call:
+            self._call.tool_calls.abandon()
+            self._take_results(self._call)
+        said = conversation.INTERRUPTED_TOOLS if whole else conversation.INTERRUPTED
+        self._emit(lines.user(said))
+        self._session.conversation.add_user([{"type": "text", "text": said}])
         if answer:
             self._begun.append(answer.message["id"])
             self._session.account(answer.usage)
-            answer.abandon(was_open=was_open, delta=True)
+            if not whole:
+                answer.abandon(was_open=was_open, delta=True)
         self._failed = True
-        turns = {"num_turns": 2 + len(self._recoveries), "terminal_reason": "aborted_streaming"}
+        if answer and whole:
+            before = answer.stop_reason or "null"
+        reason = "aborted_tools" if whole else "aborted_streaming"
+        turns = {"num_turns": 2 + len(self._recoveries) + len(self._results), "terminal_reason": reason}
         if before == "empty":
             self._result(stop_reason="end_turn", result="", **turns)
             return
@@ -239,7 +263,12 @@ class Turn:
     def _result(self, **fields: Any) -> None:
         """Write the turn's `result`; `fields` stand over the ones of a good end."""
         elapsed = int((time.monotonic() - self._began) * 1000)
-        fields = {"is_error": False, "num_turns": 1 + len(self._recoveries), "safety_stops": 0, **fields}
+        fields = {
+            "is_error": False,
+            "num_turns": 1 + len(self._recoveries) + len(self._results),
+            "safety_stops": 0,
+            **fields,
+        }
         fields["safety_stops"] += self._recoveries.count("refusal")
         if fields["num_turns"]:
             fields = {"terminal_reason": "completed", **fields, "begun_message_ids": self._begun}
@@ -251,5 +280,6 @@ class Turn:
             fields["ttft_ms"] = elapsed
         if self._uuids:
             fields |= {"user_message_uuid": self._uuids[-1], **self._marks}
+        fields["permission_denials"] = self._denials
         self._failed |= fields["is_error"]
         self._session.write_result(lines.usage_total(self._usages), elapsed, fields)

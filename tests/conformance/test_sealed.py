@@ -18,7 +18,7 @@ import pytest
 
 import uutel_bridge
 from tests.conformance.processes import BOUND, groups_of
-from tests.conformance.world import World, assistant, system, user
+from tests.conformance.world import World, assistant, function, system, user
 from tests.emulators.messages_api import MessagesAPI
 from tests.emulators.refusing_proxy import RefusingProxy
 
@@ -57,7 +57,7 @@ async def ask(world: World) -> str:
     """A request; the marker to look it up by."""
     marker = world.marker("text")
     messages = [system("Be exact."), user("One."), assistant("Two."), user(f"Three. {marker}")]
-    await litellm.acompletion(world.model, messages, temperature=0.5)
+    await litellm.acompletion(world.model, messages, temperature=0.5, tools=[function("alpha")])
     return marker
 
 
@@ -91,7 +91,11 @@ def hostile_home(home: Path, canary: Path) -> None:
         "statusLine": {"type": "command", "command": touch},
         "hooks": dict.fromkeys(events, hook),
         "enableAllProjectMcpServers": True,
+        "enabledPlugins": {"hostile@hostile": True},
+        "permissions": {"deny": ["mcp__*"], "additionalDirectories": ["/"]},
     }
+    plugin = {"version": 2, "plugins": {"hostile@hostile": [{"scope": "user", "installPath": str(home / "plugin")}]}}
+    plugin_hooks = {"hooks": {event: [{"hooks": [{"type": "command", "command": touch}]}] for event in events}}
     servers = {"mcpServers": {"hostile": {"command": "touch", "args": [str(canary)]}}}
     files = {
         ".claude/settings.json": json.dumps(settings),
@@ -103,6 +107,10 @@ def hostile_home(home: Path, canary: Path) -> None:
         ".claude/commands/hostile.md": "hostile",
         ".claude/output-styles/hostile.md": "---\nname: hostile\ndescription: hostile\n---\nhostile",
         ".claude/rules/hostile.md": "hostile",
+        ".claude/plugins/installed_plugins.json": json.dumps(plugin),
+        "plugin/.claude-plugin/plugin.json": '{"name": "hostile", "version": "1.0.0"}',
+        "plugin/hooks/hooks.json": json.dumps(plugin_hooks),
+        "plugin/skills/hostile/SKILL.md": "---\nname: hostile\ndescription: hostile\n---\nhostile",
         ".mcp.json": json.dumps(servers),
         ".claude.json": json.dumps(servers),
     }
@@ -127,6 +135,34 @@ async def test_a_hostile_home_leaves_no_trace(world: World, tmp_path: Path, monk
     assert not canary.exists()
     here = json.dumps(world.wire(plain)).replace(str(world.home), "HOME")
     assert json.dumps(world.wire(hostile)).replace(str(home), "HOME") == here
+
+
+async def test_the_users_own_files_stay_as_they_are(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the CLI's own notes, which it takes whenever it runs; nothing in them is the caller's."""
+    home = tmp_path / "home"
+    shutil.copytree(world.home / ".claude", home / ".claude")
+    hostile_home(home, tmp_path / "canary")
+    (home / ".claude.json").write_text('{"mine": true}', encoding="utf-8")
+    before = contents(home)
+    monkeypatch.setenv("HOME", str(home))
+    with world.settings(), anyio.fail_after(BOUND):
+        marker = world.marker("tools")
+        messages = [user("A secret."), assistant("Kept.")] * 60
+        await litellm.acompletion(world.model, [user(f"A secret. {marker}")], tools=[function("clandestine")])
+        await litellm.acompletion(world.model, [*messages, user(f"A secret. {marker}")])
+    after = contents(home)
+    changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    notes = (".claude.json", ".claude/backups/", ".claude/plugins/store/", ".claude/sessions/", ".cache/uutel-bridge/")
+    assert [name for name in changed if not name.startswith(notes)] == []
+    assert json.loads(after[".claude.json"])["mine"] is True
+    assert [name for name in changed for word in (b"A secret.", b"clandestine") if word in after[name]] == []
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below, by its name from there."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 async def test_only_the_account_is_looked_up_elsewhere(

@@ -289,4 +289,4 @@ async def test_a_growing_conversation_shares_its_prefix_with_the_request_before(
     cached = [body.up_to_breakpoint for body in world.bodies(marker)]
     for before, after in pairwise(cached):
         assert before == after[: len(before)]
-    assert [len(messages) for messages in cached] == [2, 4, 6]
+    assert [len(messages) for messages in cached] == [3, 5, 7]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,9 +113,25 @@ def user(content: Any) -> dict[str, Any]:
     return {"role": "user", "content": content}
 
 
-def assistant(text: str) -> dict[str, Any]:
+def assistant(text: str | None, *calls: dict[str, Any]) -> dict[str, Any]:
     """An answer of the model's."""
-    return {"role": "assistant", "content": text}
+    return {"role": "assistant", "content": text, **({"tool_calls": list(calls)} if calls else {})}
+
+
+def call(call_id: str, name: str, arguments: str = "{}") -> dict[str, Any]:
+    """A call of a function, in an answer."""
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def result(call_id: str, content: Any) -> dict[str, Any]:
+    """What a function said to a call."""
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def function(name: str, description: str = "", **schema: Any) -> dict[str, Any]:
+    """A function to be called; without a schema, with one parameter."""
+    parameters = schema or {"type": "object", "properties": {"n": {"type": "integer"}}}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
 
 
 class Body:
@@ -135,12 +152,24 @@ class Body:
         return [(m["role"], _texts(m["content"])) for m in self.raw["messages"] if m["role"] != "system"]
 
     @property
+    def blocks(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """Role and content of each message of the caller's, without marks for the cache, functions by their names."""
+        said = [m for m in self.raw["messages"] if m["role"] != "system"]
+        return [(m["role"], [_named(block) for block in _unmarked(m["content"])]) for m in said]
+
+    @property
+    def tools(self) -> dict[str, dict[str, Any]]:
+        """The functions that the model may call, by their names."""
+        return {_SERVER.sub("", tool["name"]): tool for tool in self.raw["tools"]}
+
+    @property
     def up_to_breakpoint(self) -> list[str]:
-        """What the prompt cache goes by: the system prompt, and the caller's messages up to the newest one marked."""
+        """What the prompt cache goes by: functions, system prompt, the caller's messages to the newest one marked."""
         said = [m for m in self.raw["messages"] if m["role"] != "system"]
         marked = [n for n, m in enumerate(said) if '"cache_control"' in json.dumps(m)]
         plain = [json.dumps([m["role"], _unmarked(m["content"])]) for m in said]
-        return [json.dumps(_unmarked(self.raw["system"])), *plain[: marked[-1] + 1]]
+        before = [json.dumps(self.raw["tools"]), json.dumps(_unmarked(self.raw["system"]))]
+        return [*before, *plain[: marked[-1] + 1]]
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -153,9 +182,18 @@ class Body:
         return json.dumps(self.raw, ensure_ascii=False)
 
 
+_SERVER = re.compile(r"^mcp__t[0-9a-f]{8}__")
+
+
+def _named(block: dict[str, Any]) -> dict[str, Any]:
+    return {**block, "name": _SERVER.sub("", block["name"])} if block["type"] == "tool_use" else block
+
+
 def _unmarked(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return [{name: value for name, value in block.items() if name != "cache_control"} for block in blocks]
+    return [
+        {name: value for name, value in block.items() if name not in {"cache_control", "citations"}} for block in blocks
+    ]
 
 
 def _texts(content: str | list[dict[str, Any]]) -> list[str]:

@@ -18,11 +18,16 @@ from uutel_bridge.core.events import (
     Event,
     Finished,
     FinishReason,
+    LimitWindow,
+    PlanLimits,
+    ReasoningBlock,
     ReasoningDelta,
     Started,
     TextDelta,
+    ToolCallDelta,
     UsageReport,
 )
+from uutel_bridge.core.messages import read_messages
 
 LIMIT = 4096
 USAGE = UsageReport(input=140, output=9, cached=40, cache_creation=20, reasoning=3, cost=0.0125)
@@ -37,6 +42,34 @@ TURN: list[Event] = [
     Finished("stop"),
 ]
 TEXT = "Hello, wörld\u2028 👋"
+CALLING: list[Event] = [
+    STARTED,
+    ReasoningDelta("let me "),
+    ReasoningDelta("think"),
+    ReasoningBlock("let me think", "sig=="),
+    ReasoningBlock("", "", redacted="enc=="),
+    TextDelta("I look "),
+    TextDelta("it up."),
+    ToolCallDelta(0, id="c1", name="weather"),
+    ToolCallDelta(0, arguments='{"city": '),
+    ToolCallDelta(0, arguments='"Bâle"}'),
+    ToolCallDelta(1, id="c2", name="time", arguments="not "),
+    ToolCallDelta(1, arguments="{json"),
+    ToolCallDelta(2, id="c3", name="now", arguments="{}"),
+    USAGE,
+    Finished("tool_calls"),
+]
+CALLS = [("c1", "weather", '{"city": "Bâle"}'), ("c2", "time", "not {json"), ("c3", "now", "{}")]
+BLOCKS = [
+    {"type": "thinking", "thinking": "let me think", "signature": "sig=="},
+    {"type": "redacted_thinking", "data": "enc=="},
+]
+FIVE_HOUR = LimitWindow("five_hour", 0.42, 1_800_000_000.0, "allowed")
+SEVEN_DAY = LimitWindow("seven_day", None, None, "allowed_warning")
+LIMITS = {
+    "five_hour": {"utilization": 0.42, "resets_at": 1_800_000_000.0, "status": "allowed"},
+    "seven_day": {"utilization": None, "resets_at": None, "status": "allowed_warning"},
+}
 
 
 def chunks_of(*batches: Sequence[Event], model: str = "toy/m1") -> list[ModelResponseStream]:
@@ -114,6 +147,25 @@ def test_the_start_of_a_further_try_replaces_the_first() -> None:
             id="kinds-stay-apart-and-in-order",
         ),
         pytest.param([TextDelta("a"), USAGE, TextDelta("b")], ["a", "usage", "b"], id="not-across-usage"),
+        pytest.param(CALLING[7:10], ['0:c1:weather:{"city": "Bâle"}'], id="pieces-of-a-call"),
+        pytest.param(
+            CALLING[6:13],
+            ["it up.", '0:c1:weather:{"city": "Bâle"}', "1:c2:time:not {json", "2:c3:now:{}"],
+            id="calls-stay-apart",
+        ),
+        pytest.param(
+            [ToolCallDelta(0, arguments="a"), TextDelta("b"), ToolCallDelta(0, arguments="c")],
+            ["0:None:None:a", "b", "0:None:None:c"],
+            id="call-around-text",
+        ),
+        pytest.param(
+            [ToolCallDelta(0, id="c", name="f", arguments="x" * LIMIT), ToolCallDelta(0, arguments="y")],
+            [f"0:c:f:{'x' * LIMIT}", "0:None:None:y"],
+            id="full-call",
+        ),
+        pytest.param(
+            [ReasoningDelta("a"), ReasoningBlock("ab", "s"), ReasoningDelta("b")], ["(a)", "ab/s", "(b)"], id="block"
+        ),
         pytest.param([TextDelta("x" * LIMIT), TextDelta("y")], ["x" * LIMIT, "y"], id="full"),
         pytest.param([TextDelta("x" * (LIMIT - 1)), TextDelta("y")], ["x" * (LIMIT - 1) + "y"], id="just-full"),
         pytest.param([TextDelta("x" * (LIMIT - 1)), TextDelta("yz")], ["x" * (LIMIT - 1), "yz"], id="just-too-much"),
@@ -129,8 +181,29 @@ def test_waiting_deltas_are_merged_up_to_a_limit(batch: list[Event], expected: l
 def _shown(chunk: ModelResponseStream) -> str:
     if getattr(chunk, "usage", None):
         return "usage"
+    delta = chunk.choices[0].delta
+    if delta.tool_calls:
+        (piece,) = delta.tool_calls
+        assert piece.type == "function"
+        return f"{piece.index}:{piece.id}:{piece.function.name}:{piece.function.arguments}"  # type: ignore[union-attr]
+    if getattr(delta, "thinking_blocks", None):
+        (block,) = delta.thinking_blocks  # type: ignore[misc]
+        return f"{block['thinking']}/{block['signature']}"  # type: ignore[typeddict-item]
     reasoning = _reasoning(chunk)
     return f"({reasoning})" if reasoning else chunk.choices[0].delta.content or ""
+
+
+def pieces(events: Sequence[Any]) -> list[tuple[int, str]]:
+    """Each character of the arguments, with its call."""
+    return [(event.index, c) for event in events if isinstance(event, ToolCallDelta) for c in event.arguments]
+
+
+@given(st.lists(st.lists(st.builds(ToolCallDelta, st.integers(0, 2), arguments=st.text(max_size=5)))))
+def test_no_merge_moves_a_character_to_another_call(batches: list[list[ToolCallDelta]]) -> None:
+    """However the pieces arrive."""
+    made = [piece for chunk in chunks_of(*batches) for piece in chunk.choices[0].delta.tool_calls or ()]
+    shown = [(piece.index, c) for piece in made for c in piece.function.arguments]  # type: ignore[union-attr]
+    assert shown == pieces([event for batch in batches for event in batch])
 
 
 DELTAS = st.one_of(
@@ -216,6 +289,47 @@ def test_a_turn_without_text_or_reasoning_folds_into_an_empty_string() -> None:
     assert response.choices[0].finish_reason == "content_filter"
 
 
+def test_calls_fold_into_whole_ones() -> None:
+    """Beside the text, and the reasoning as the vendor wants it back."""
+    response = fold(ModelResponse(), "toy/m1", [CALLING])
+    message: Any = response.choices[0].message  # type: ignore[union-attr]
+    assert [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls] == CALLS
+    assert {call.type for call in message.tool_calls} == {"function"}
+    assert (message.content, message.reasoning_content) == ("I look it up.", "let me think")
+    assert message.thinking_blocks == BLOCKS
+    assert response.choices[0].finish_reason == "tool_calls"
+
+
+def test_calls_without_text_fold_into_no_content() -> None:
+    """As OpenAI has it."""
+    call = ToolCallDelta(0, id="c1", name="f", arguments="{}")
+    message: Any = fold(ModelResponse(), "m", [[STARTED, call, Finished("tool_calls")]]).choices[0].message  # type: ignore[union-attr]
+    assert message.content is None
+    assert getattr(message, "thinking_blocks", None) is None
+
+
+def test_the_limits_of_the_plan_are_hidden_facts_from_then_on() -> None:
+    """By window; what is newer replaces what is older, and a further try forgets nothing."""
+    worse = LimitWindow("five_hour", 0.9, None, "allowed_warning")
+    made = chunks_of(
+        [PlanLimits((worse,))], [STARTED, TextDelta("a")], [PlanLimits((FIVE_HOUR, SEVEN_DAY)), TextDelta("b")], [USAGE]
+    )
+    assert [chunk.choices[0].delta.content for chunk in made] == ["a", None, "b", None]
+    first, *later = [chunk._hidden_params["uutel_limits"] for chunk in made]
+    assert first == {"five_hour": {"utilization": 0.9, "resets_at": None, "status": "allowed_warning"}}
+    assert later == [LIMITS] * 3
+    assert all(chunk._hidden_params["uutel_model"] == "toy-model-5" for chunk in made)
+
+
+def test_the_limits_of_the_plan_fold_into_the_hidden_facts_of_the_answer() -> None:
+    """Of all its turns; an answer without them has no such fact."""
+    other: list[Event] = [Started("msg_2", "m"), PlanLimits((SEVEN_DAY,)), Finished("stop")]
+    response = fold(ModelResponse(), "toy/m1", [[STARTED, PlanLimits((FIVE_HOUR,)), Finished("stop")], other])
+    assert response._hidden_params["uutel_limits"] == LIMITS
+    assert response._hidden_params["uutel_model"] == "toy-model-5"
+    assert "uutel_limits" not in fold(ModelResponse(), "toy/m1", [TURN])._hidden_params
+
+
 class Scripted(litellm.CustomLLM):
     """A provider that answers with prepared events, as `BaseUU` does: a stream, or its fold."""
 
@@ -243,6 +357,17 @@ class Scripted(litellm.CustomLLM):
             yield chunk
 
 
+class Listening(Scripted):
+    """Keeps the messages that LiteLLM hands over."""
+
+    heard: Any = None
+
+    def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """The fold."""
+        self.heard = kwargs["messages"]
+        return super().completion(*args, **kwargs)
+
+
 @pytest.fixture(params=["alone", "together"])
 def scripted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Event]], None]:
     """Make `scripted/m1` answer with these events, arriving one by one or all at once."""
@@ -265,6 +390,14 @@ async def ask(*, sync: bool, **more: Any) -> list[Any]:
             return await anyio.to_thread.run_sync(lambda: list(litellm.completion(**ASK, **more, stream=True)))
         stream: Any = await litellm.acompletion(**ASK, **more, stream=True)
         return [chunk async for chunk in stream]
+
+
+async def ask_whole(*, sync: bool, **more: Any) -> Any:
+    """LiteLLM's response, as its caller gets it."""
+    with anyio.fail_after(60):
+        if sync:
+            return await anyio.to_thread.run_sync(lambda: litellm.completion(**{**ASK, **more}))
+        return await litellm.acompletion(**{**ASK, **more})
 
 
 BOTH = pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
@@ -314,11 +447,7 @@ async def test_litellm_rebuilds_the_answer_from_its_chunks(scripted: Script, syn
 async def test_litellm_keeps_the_whole_answer_that_was_not_streamed(scripted: Script, sync: bool) -> None:
     """Text, usage, cost and the hidden facts of the fold."""
     scripted(TURN)
-    with anyio.fail_after(60):
-        if sync:
-            response: Any = await anyio.to_thread.run_sync(lambda: litellm.completion(**ASK))
-        else:
-            response = await litellm.acompletion(**ASK)
+    response = await ask_whole(sync=sync)
     assert response.id == "msg_1"
     assert response.choices[0].message.content == TEXT
     assert response.choices[0].message.reasoning_content == "let me think"
@@ -364,3 +493,62 @@ async def test_litellm_does_not_take_a_repeating_answer_for_a_fault(scripted: Sc
     scripted([STARTED, *[TextDelta("na ")] * 300, USAGE, Finished("stop")])
     got = await ask(sync=sync)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in got) == "na " * 300
+
+
+@BOTH
+async def test_litellm_streams_calls_whole(scripted: Script, sync: bool) -> None:
+    """Each under its own index, its id and name once, and the text before them."""
+    scripted(CALLING)
+    got = await ask(sync=sync)
+    made = [piece for chunk in got for piece in chunk.choices[0].delta.tool_calls or ()]
+    assert [(piece.index, piece.id, piece.function.name) for piece in made if piece.id or piece.function.name] == [
+        (index, name, function) for index, (name, function, _) in enumerate(CALLS)
+    ]
+    for index, (_, _, arguments) in enumerate(CALLS):
+        assert "".join(piece.function.arguments for piece in made if piece.index == index) == arguments
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in got) == "I look it up."
+    assert [chunk.choices[0].delta.role for chunk in got if chunk.choices[0].delta.role] == ["assistant"]
+    assert got[-1].choices[0].finish_reason == "tool_calls"
+
+
+@BOTH
+async def test_litellm_rebuilds_calls_and_reasoning_from_their_chunks(scripted: Script, sync: bool) -> None:
+    """The reasoning once, and its blocks as the vendor wants them back."""
+    scripted(CALLING)
+    rebuilt: Any = litellm.stream_chunk_builder(await ask(sync=sync, stream_options={"include_usage": True}))
+    message = rebuilt.choices[0].message
+    assert [(call.id, call.function.name, call.function.arguments) for call in message.tool_calls] == CALLS
+    assert (message.content, message.reasoning_content) == ("I look it up.", "let me think")
+    assert message.thinking_blocks == BLOCKS
+    assert rebuilt.choices[0].finish_reason == "tool_calls"
+    assert rebuilt.usage.cost == pytest.approx(0.0125)
+
+
+@BOTH
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "rebuilt"])
+async def test_an_answer_of_calls_can_be_sent_back_through_litellm(
+    scripted: Script, sync: bool, streamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrives is what was answered: calls, arguments to the character, text and reasoning."""
+    scripted(CALLING)
+    answer: Any = litellm.stream_chunk_builder(await ask(sync=sync)) if streamed else await ask_whole(sync=sync)
+    handler = Listening([TURN])
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "scripted", "custom_handler": handler}])
+    results = [{"role": "tool", "tool_call_id": name, "content": ""} for name, _, _ in CALLS]
+    await ask_whole(sync=sync, messages=[*ASK["messages"], answer.choices[0].message, *results])
+    history = read_messages(handler.heard)
+    assert [(call.id, call.name, call.arguments) for call in history[1].tool_calls] == CALLS
+    assert history[1].text == "I look it up."
+    assert history[1].reasoning == (ReasoningBlock("let me think", "sig=="), ReasoningBlock("", "", redacted="enc=="))
+    assert [message.tool_call_id for message in history[2:]] == ["c1", "c2", "c3"]
+
+
+@BOTH
+@pytest.mark.parametrize("late", [False, True], ids=["before-the-text", "after-the-text"])
+async def test_litellm_hands_the_limits_of_the_plan_on(scripted: Script, sync: bool, late: bool) -> None:
+    """On the response, and on a chunk of a stream that its reader gets to see."""
+    told: list[Event] = [PlanLimits((FIVE_HOUR, SEVEN_DAY)), TextDelta("a")]
+    scripted([STARTED, *(reversed(told) if late else told), USAGE, Finished("stop")])
+    assert (await ask_whole(sync=sync))._hidden_params["uutel_limits"] == LIMITS
+    shown = [chunk._hidden_params or {} for chunk in await ask(sync=sync)]
+    assert [facts["uutel_limits"] for facts in shown if "uutel_limits" in facts] == [LIMITS]

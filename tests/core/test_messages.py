@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from litellm.types.utils import Message as LiteLLMMessage
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
-from uutel_bridge.core.messages import Media, Message, Text, read_messages
+from uutel_bridge.core.events import ReasoningBlock
+from uutel_bridge.core.messages import Media, Message, Text, ToolCall, read_messages
 
 PNG = base64.b64encode(b"\x89PNG\r\n").decode()
 PDF = base64.b64encode(b"%PDF-1.7").decode()
@@ -245,20 +246,213 @@ def test_what_cannot_be_read_is_refused_with_its_place(raw: object, param: str) 
     assert type(caught.value) is BadRequest
 
 
-CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+USER = {"role": "user", "content": "weather?"}
+
+
+def call(name: str = "c1", *, arguments: Any = "{}", **more: Any) -> dict[str, Any]:
+    """A call of the function `f`."""
+    return {"id": name, "type": "function", "function": {"name": "f", "arguments": arguments}, **more}
+
+
+def calls(*made: Any, **more: Any) -> dict[str, Any]:
+    """An assistant's message of calls and no text."""
+    return {"role": "assistant", "content": None, "tool_calls": list(made), **more}
+
+
+def result(name: str = "c1", content: Any = "sunny") -> dict[str, Any]:
+    """The result of a call."""
+    return {"role": "tool", "tool_call_id": name, "content": content}
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("content", "parts"),
     [
-        pytest.param({"role": "tool", "tool_call_id": "c1", "content": "sunny"}, id="tool-result"),
-        pytest.param({"role": "function", "name": "f", "content": "sunny"}, id="function-result"),
-        pytest.param({"role": "assistant", "content": None, "tool_calls": [CALL]}, id="tool-calls"),
-        pytest.param({"role": "assistant", "content": "a", "function_call": {"name": "f"}}, id="function-call"),
+        pytest.param("see", (Text("see"),), id="text"),
+        pytest.param([{"type": "text", "text": "see"}], (Text("see"),), id="parts"),
+        pytest.param("", (), id="empty"),
+        pytest.param(None, (), id="null"),
     ],
 )
-def test_function_calls_in_the_history_are_refused_as_unsupported(message: dict[str, Any]) -> None:
-    """They are right, so the caller learns that it is this version which cannot carry them."""
+def test_calls_are_read_with_the_text_before_them(content: object, parts: tuple[Text, ...]) -> None:
+    """An empty text beside calls is no text."""
+    made = calls(call("c1", arguments='{"a": 1}'), call("c2", arguments="not {json"), content=content)
+    read = read_messages([USER, made, result("c1"), result("c2")])
+    expected = (ToolCall("c1", "f", '{"a": 1}'), ToolCall("c2", "f", "not {json"))
+    assert read[1] == Message("assistant", parts, tool_calls=expected)
+
+
+def test_a_call_without_arguments_has_empty_ones() -> None:
+    """Null and a missing key are the same."""
+    bare = {"id": "c2", "type": "function", "function": {"name": "f"}}
+    read = read_messages([calls(call("c1", arguments=None), bare), result("c1"), result("c2")])
+    assert [made.arguments for made in read[0].tool_calls] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        pytest.param("sunny", (Text("sunny"),), id="text"),
+        pytest.param("", (Text(""),), id="empty"),
+        pytest.param(
+            [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], (Text("a"), Text("b")), id="parts"
+        ),
+        pytest.param(
+            [image(f"data:image/png;base64,{PNG}"), image("https://a/b.png")],
+            (Media("image", "image/png", PNG, ""), Media("image", "", "", "https://a/b.png")),
+            id="images",
+        ),
+    ],
+)
+def test_results_are_read_with_the_call_they_answer(content: object, parts: tuple[Any, ...]) -> None:
+    """Text or images."""
+    assert read_messages([calls(call()), result(content=content)])[1] == Message("tool", parts, tool_call_id="c1")
+
+
+SIGNED = {"type": "thinking", "thinking": "hm", "signature": "s1"}
+
+
+def test_reasoning_is_read_as_the_vendor_wants_it_back() -> None:
+    """In its order; what has no signature cannot be given back, and is left out."""
+    blocks = [
+        SIGNED,
+        {"type": "redacted_thinking", "data": "enc"},
+        {"type": "thinking", "thinking": "lost"},
+        {"type": "thinking", "thinking": "lost", "signature": None},
+        {"type": "thinking", "thinking": "", "signature": "s2"},
+    ]
+    answer = {"role": "assistant", "content": "ok", "reasoning_content": "hm lost lost", "thinking_blocks": blocks}
+    expected = (ReasoningBlock("hm", "s1"), ReasoningBlock("", "", redacted="enc"), ReasoningBlock("", "s2"))
+    assert read_messages([answer]) == (Message("assistant", (Text("ok"),), reasoning=expected),)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"thinking_blocks": None}, id="null"),
+        pytest.param({"thinking_blocks": []}, id="empty"),
+        pytest.param({"reasoning_content": "hm"}, id="reasoning-content-alone"),
+    ],
+)
+def test_an_answer_without_thinking_blocks_brings_no_reasoning(answer: dict[str, Any]) -> None:
+    """No vendor takes back reasoning that it did not sign."""
+    assert read_messages([{"role": "assistant", "content": "ok", **answer}])[0].reasoning == ()
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param([USER, calls(call()), result()], id="one"),
+        pytest.param([USER, calls(call("a"), call("b")), result("a"), result("b")], id="in-order"),
+        pytest.param([USER, calls(call("a"), call("b")), result("b"), result("a")], id="in-another-order"),
+        pytest.param([USER, calls(call()), result(), calls(call("c2")), result("c2"), USER], id="step-by-step"),
+        pytest.param([USER, calls(call()), result(), USER, calls(call()), result()], id="same-id-in-a-later-message"),
+        pytest.param(
+            [calls(call("a"), call("b")), {"role": "system", "content": "be"}, result("a"), result("b")],
+            id="system-message-between",
+        ),
+    ],
+)
+def test_a_history_in_which_each_call_has_its_result_is_read(history: list[dict[str, Any]]) -> None:
+    """Nothing is moved, added or left out."""
+    assert [message.role for message in read_messages(history)] == [message["role"] for message in history]
+
+
+@pytest.mark.parametrize(
+    ("history", "param"),
+    [
+        pytest.param([result()], "messages[0].tool_call_id", id="result-of-nothing"),
+        pytest.param([USER, result()], "messages[1].tool_call_id", id="result-after-a-user"),
+        pytest.param([calls(call()), result("x")], "messages[1].tool_call_id", id="result-of-another-call"),
+        pytest.param([calls(call()), result(), result()], "messages[2].tool_call_id", id="answered-twice"),
+        pytest.param([calls(call()), result(), USER, result()], "messages[3].tool_call_id", id="answered-again-later"),
+        pytest.param([USER, calls(call())], "messages[1].tool_calls", id="no-result-at-the-end"),
+        pytest.param([USER, calls(call()), USER, result()], "messages[1].tool_calls", id="user-before-the-result"),
+        pytest.param([calls(call("a"), call("b")), result("a")], "messages[0].tool_calls", id="one-of-two-results"),
+        pytest.param([calls(call("a")), calls(call("b")), result("b")], "messages[0].tool_calls", id="call-after-call"),
+        pytest.param(
+            [calls(call("a"), call("a")), result("a")], "messages[0].tool_calls[1].id", id="one-id-in-one-message"
+        ),
+    ],
+)
+def test_a_history_in_which_calls_and_results_do_not_match_is_refused(
+    history: list[dict[str, Any]], param: str
+) -> None:
+    """No vendor takes one, and none is made to fit."""
+    with pytest.raises(BadRequest) as caught:
+        read_messages(history)
+    assert caught.value.param == param
+    assert type(caught.value) is BadRequest
+
+
+def test_all_calls_without_a_result_are_named() -> None:
+    """So that the caller finds them at once."""
+    with pytest.raises(BadRequest) as caught:
+        read_messages([calls(call("a"), call("b"), call("c")), result("b"), USER])
+    assert "'a', 'c'" in caught.value.message
+
+
+CALLS = "messages[0].tool_calls"
+BLOCKS = "messages[0].thinking_blocks"
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        pytest.param(calls(call(""), content="a"), f"{CALLS}[0].id", id="empty-id"),
+        pytest.param(calls(call(None)), f"{CALLS}[0].id", id="null-id"),  # type: ignore[arg-type]
+        pytest.param(calls(call("\ud800")), f"{CALLS}[0].id", id="id-no-unicode"),
+        pytest.param(calls(call(arguments={"a": 1})), f"{CALLS}[0].function.arguments", id="arguments-as-an-object"),
+        pytest.param(calls(call(arguments="\ud800")), f"{CALLS}[0].function.arguments", id="arguments-no-unicode"),
+        pytest.param(calls(call(function={"arguments": ""})), f"{CALLS}[0].function.name", id="no-name"),
+        pytest.param(calls(call(function={"name": ""})), f"{CALLS}[0].function.name", id="empty-name"),
+        pytest.param(calls(call(function=None)), f"{CALLS}[0].function.name", id="no-function"),
+        pytest.param(calls(tool_calls="f"), CALLS, id="calls-as-text"),
+        pytest.param(calls(tool_calls=call()), CALLS, id="one-call-no-list"),
+        pytest.param({**USER, "tool_calls": [call()]}, CALLS, id="a-user-calls"),
+        pytest.param({"role": "tool", "content": "a"}, "messages[0].tool_call_id", id="result-without-id"),
+        pytest.param(result(""), "messages[0].tool_call_id", id="result-with-an-empty-id"),
+        pytest.param(result(content=None), CONTENT, id="null-result"),
+        pytest.param(result(content=[]), CONTENT, id="result-of-no-parts"),
+        pytest.param(result(content={"a": 1}), CONTENT, id="result-as-an-object"),
+        pytest.param(
+            result(content=[file(file_data=f"data:application/pdf;base64,{PDF}")]), CONTENT, id="document-as-a-result"
+        ),
+        pytest.param(calls(thinking_blocks="hm"), BLOCKS, id="reasoning-as-text"),
+        pytest.param(calls(thinking_blocks=["hm"]), f"{BLOCKS}[0].type", id="block-as-text"),
+        pytest.param(calls(thinking_blocks=[SIGNED, {"type": "text"}]), f"{BLOCKS}[1].type", id="unknown-block"),
+        pytest.param(
+            calls(thinking_blocks=[{**SIGNED, "thinking": None}]), f"{BLOCKS}[0].thinking", id="block-without-text"
+        ),
+        pytest.param(calls(thinking_blocks=[{**SIGNED, "signature": 5}]), f"{BLOCKS}[0].signature", id="bad-signature"),
+        pytest.param(
+            calls(thinking_blocks=[{"type": "redacted_thinking"}]), f"{BLOCKS}[0].data", id="redacted-without-data"
+        ),
+    ],
+)
+def test_a_call_a_result_or_reasoning_that_cannot_be_read_is_refused_with_its_place(
+    message: dict[str, Any], param: str
+) -> None:
+    """`param` says where, as the caller wrote it, and so does the sentence."""
+    with pytest.raises(BadRequest) as caught:
+        read_messages([message])
+    assert caught.value.param == param
+    assert caught.value.message.startswith(param)
+    assert type(caught.value) is BadRequest
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        pytest.param({"role": "function", "name": "f", "content": "sunny"}, "messages[1]", id="function-result"),
+        pytest.param(
+            {"role": "assistant", "content": "a", "function_call": {"name": "f"}}, "messages[1]", id="function-call"
+        ),
+        pytest.param(calls(call(type="custom")), "messages[1].tool_calls[0].type", id="call-of-another-kind"),
+        pytest.param(calls("f"), "messages[1].tool_calls[0].type", id="call-as-text"),
+    ],
+)
+def test_another_kind_of_call_is_unsupported(message: dict[str, Any], param: str) -> None:
+    """It may be right, so the caller learns that it is not possible here."""
     with pytest.raises(UnsupportedParam) as caught:
-        read_messages([{"role": "user", "content": "weather?"}, message])
-    assert caught.value.param == "messages[1]"
+        read_messages([USER, message])
+    assert caught.value.param == param

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.messages import Message, Text
-from uutel_bridge.core.request import ASK_NOTHING, ChatRequest, read_request
+from uutel_bridge.core.request import ASK_NOTHING_WITHOUT_TOOLS, ChatRequest, read_request
+from uutel_bridge.core.tools import ResponseFormat, Tool, ToolChoice
 
 EVERYTHING = ("max_tokens", "temperature", "top_p", "stop", "reasoning_effort")
+ABLE = (*EVERYTHING, "tools", "tool_choice", "parallel_tool_calls", "response_format", "thinking")
+TOOLS = [{"type": "function", "function": {"name": "f"}}]
 HI = [{"role": "user", "content": "hi"}]
 
 
@@ -33,6 +36,11 @@ def test_a_bare_request_asks_for_nothing_but_an_answer() -> None:
         "stop": (),
         "reasoning_effort": None,
         "n": 1,
+        "tools": (),
+        "tool_choice": {"mode": "auto", "name": ""},
+        "parallel_tool_calls": True,
+        "response_format": None,
+        "thinking": None,
     }
 
 
@@ -124,15 +132,16 @@ def test_a_wrong_message_is_refused_with_the_provider_named() -> None:
     assert (caught.value.param, caught.value.provider) == ("messages", "toy")
 
 
-NEUTRAL = [(name, value) for name, values in ASK_NOTHING.items() for value in values]
+NEUTRAL = [(name, value) for name, values in ASK_NOTHING_WITHOUT_TOOLS.items() for value in values]
 
 
 @pytest.mark.parametrize(("name", "value"), NEUTRAL, ids=[f"{name}={value}" for name, value in NEUTRAL])
 @pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "extra-body"])
-def test_a_value_that_changes_nothing_passes(name: str, value: object, wrapped: bool) -> None:
+@pytest.mark.parametrize("supported", [EVERYTHING, ABLE], ids=["no-tools", "tools"])
+def test_a_value_that_changes_nothing_passes(name: str, value: object, wrapped: bool, supported: Any) -> None:
     """Clients send them out of habit."""
     params = {name: value}
-    assert read({"extra_body": params} if wrapped else params) == read()
+    assert read({"extra_body": params} if wrapped else params, supported=supported) == read()
 
 
 @pytest.mark.parametrize(
@@ -178,6 +187,98 @@ def test_dropping_what_is_unsupported_keeps_the_check_of_the_rest() -> None:
     with pytest.raises(BadRequest) as caught:
         read({"seed": 1, "n": 0}, drop=True)
     assert caught.value.param == "n"
+
+
+NAMED = {"type": "function", "function": {"name": "f"}}
+
+
+@pytest.mark.parametrize(
+    ("params", "field", "value"),
+    [
+        pytest.param({"tools": TOOLS}, "tools", (Tool("f", "", None),), id="tools"),
+        pytest.param({"tools": TOOLS, "tool_choice": "auto"}, "tool_choice", ToolChoice("auto"), id="auto"),
+        pytest.param({"tools": TOOLS, "tool_choice": "none"}, "tool_choice", ToolChoice("none"), id="none"),
+        pytest.param({"tools": TOOLS, "tool_choice": "required"}, "tool_choice", ToolChoice("required"), id="required"),
+        pytest.param({"tools": TOOLS, "tool_choice": NAMED}, "tool_choice", ToolChoice("named", "f"), id="named"),
+        pytest.param({"tools": TOOLS, "parallel_tool_calls": False}, "parallel_tool_calls", False, id="one-by-one"),
+        pytest.param({"tools": TOOLS, "parallel_tool_calls": True}, "parallel_tool_calls", True, id="parallel"),
+        pytest.param({"extra_body": {"tools": TOOLS, "tool_choice": "none"}}, "tool_choice", ToolChoice("none")),
+        pytest.param({"response_format": {"type": "json_object"}}, "response_format", ResponseFormat(None)),
+        pytest.param({"thinking": {"type": "disabled"}}, "thinking", {"type": "disabled"}, id="no-thinking"),
+        pytest.param({"thinking": {"type": "adaptive"}}, "thinking", {"type": "adaptive"}, id="adaptive"),
+        pytest.param(
+            {"thinking": {"type": "adaptive", "display": "summarized"}},
+            "thinking",
+            {"type": "adaptive", "display": "summarized"},
+            id="adaptive-shown",
+        ),
+        pytest.param(
+            {"extra_body": {"thinking": {"type": "enabled", "budget_tokens": 1}}},
+            "thinking",
+            {"type": "enabled", "budget_tokens": 1},
+            id="thinking-budget",
+        ),
+    ],
+)
+def test_tools_forms_and_thinking_arrive_where_they_are_supported(
+    params: dict[str, Any], field: str, value: object
+) -> None:
+    """`none` and one call at a time, too, once there are tools to use."""
+    assert getattr(read(params, supported=ABLE), field) == value
+
+
+@pytest.mark.parametrize(
+    ("params", "param"),
+    [
+        pytest.param({"tools": "f"}, "tools", id="tools-as-text"),
+        pytest.param({"tools": TOOLS, "tool_choice": "any"}, "tool_choice", id="unknown-choice"),
+        pytest.param({"tool_choice": "required"}, "tool_choice", id="required-without-tools"),
+        pytest.param({"tools": [], "tool_choice": NAMED}, "tool_choice", id="named-without-tools"),
+        pytest.param({"tools": TOOLS, "parallel_tool_calls": "no"}, "parallel_tool_calls", id="parallel-as-text"),
+        pytest.param({"response_format": {"type": "xml"}}, "response_format.type", id="unknown-form"),
+        pytest.param({"thinking": True}, "thinking", id="thinking-as-bool"),
+        pytest.param({"thinking": {}}, "thinking", id="thinking-without-type"),
+        pytest.param({"thinking": {"type": "on"}}, "thinking", id="thinking-of-unknown-type"),
+        pytest.param({"thinking": {"type": ["enabled"]}}, "thinking", id="type-as-a-list"),
+        pytest.param({"thinking": {"type": "enabled"}}, "thinking", id="no-budget"),
+        pytest.param({"thinking": {"type": "enabled", "budget_tokens": 0}}, "thinking", id="empty-budget"),
+        pytest.param({"thinking": {"type": "enabled", "budget_tokens": True}}, "thinking", id="budget-as-bool"),
+        pytest.param({"thinking": {"type": "disabled", "budget_tokens": 5}}, "thinking", id="budget-of-nothing"),
+        pytest.param({"thinking": {"type": "adaptive", "display": 5}}, "thinking", id="display-is-a-number"),
+    ],
+)
+def test_wrong_tools_forms_and_thinking_are_refused_under_their_names(params: dict[str, Any], param: str) -> None:
+    """With the provider named, as for any other parameter."""
+    with pytest.raises(BadRequest) as caught:
+        read(params, supported=ABLE)
+    assert (caught.value.param, caught.value.provider) == (param, "toy")
+    assert not isinstance(caught.value, UnsupportedParam)
+
+
+@pytest.mark.parametrize(("name", "value"), [("tool_choice", "none"), ("parallel_tool_calls", False)])
+def test_how_to_use_tools_is_asked_only_of_a_provider_that_can_carry_it_out(name: str, value: object) -> None:
+    """Beside tools it changes the answer, so it is no habit to be passed over."""
+    params = {"tools": TOOLS, name: value}
+    with pytest.raises(UnsupportedParam) as caught:
+        read(params, supported=("tools",))
+    assert caught.value.param == name
+    assert read(params, supported=("tools",), drop=True) == read({"tools": TOOLS}, supported=("tools",))
+
+
+def test_tools_and_the_choice_among_them_are_dropped_together() -> None:
+    """By a provider without tools."""
+    assert read({"tools": TOOLS, "tool_choice": "required", "parallel_tool_calls": False}, drop=True) == read()
+
+
+@pytest.mark.parametrize("drop", [False, True], ids=["strict", "dropping"])
+def test_a_history_of_calls_is_refused_by_a_provider_without_tools(drop: bool) -> None:
+    """Leaving the calls out would make another conversation of it."""
+    made = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    history = [*HI, {"role": "assistant", "tool_calls": [made]}, {"role": "tool", "tool_call_id": "c1", "content": ""}]
+    with pytest.raises(UnsupportedParam) as caught:
+        read_request("sonnet", history, {}, provider="toy", supported=EVERYTHING, drop_unsupported=drop)
+    assert (caught.value.param, caught.value.provider) == ("messages[1]", "toy")
+    assert len(read_request("sonnet", history, {}, provider="toy", supported=ABLE).messages) == 3
 
 
 @given(

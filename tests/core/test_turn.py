@@ -53,7 +53,7 @@ class ToyTransform:
         """Not used."""
         raise NotImplementedError
 
-    def translator(self) -> ToyTranslator:
+    def translator(self, request: Any, /) -> ToyTranslator:
         """A fresh one."""
         return ToyTranslator()
 

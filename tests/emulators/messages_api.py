@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import importlib
 import json
-import re
 import sys
 import threading
 import time
@@ -23,20 +22,9 @@ from typing_extensions import Self
 from uutel_bridge.core.loopback import Cut, LoopbackServer, Request, Response
 
 _FAKES = Path(__file__).parents[2] / "fake_clis"
-_MARKER = re.compile(r"\[\[scenario:[^\]]*\]\]")
-
-
-def _load(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-scenarios = _load(_FAKES / "_anthropic_scenarios.py")
-for _name in _load(_FAKES / "_claude_mischief.py").ANSWERING:  # the CLI misbehaves, the model has no part in it
+sys.path.append(str(_FAKES))
+scenarios: Any = importlib.import_module("_anthropic_scenarios")
+for _name in importlib.import_module("_claude_mischief").ANSWERING:  # the CLI misbehaves, the model has no part in it
     scenarios.SCENARIOS[_name] = scenarios.SCENARIOS["text"]
 
 
@@ -140,7 +128,7 @@ class MessagesAPI:
     def _record(self, recorded: Recorded, *, is_model_request: bool) -> int:
         with self._changed:
             (self.requests if is_model_request else self.other).append(recorded)
-            marker = (_MARKER.findall(scenarios.last_user_text(recorded.body)) or [""])[-1]
+            marker = scenarios.marker(recorded.body)
             self._calls[marker] += is_model_request
             self._changed.notify_all()
             return self._calls[marker]

@@ -236,3 +236,136 @@ def test_the_refusing_proxy_lets_nothing_through_and_names_what_tried():
                 caught.value.close()
     assert proxy.attempts == ["http://plain.invalid/path", "secure.invalid:443"]
     assert proxy.environment["https_proxy"] == proxy.url
+
+
+# Tools and schemas
+
+CLOSED = {"type": "object", "properties": {}, "additionalProperties": False}
+MARK = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+CALL = {"type": "tool_use", "id": "c", "name": "a_two", "input": {}}
+
+
+def body(*turns: Any, **fields: Any) -> dict[str, Any]:
+    """A request with these turns, user first, and two tools."""
+    messages = [{"role": ("user", "assistant")[n % 2], "content": content} for n, content in enumerate(turns)]
+    return {"messages": messages, "tools": [{"name": "b_one"}, {"name": "a_two"}], **fields}
+
+
+def answered(request: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """The blocks of the answer, with what came in pieces as `said`, and its stop reason."""
+    reply = scenarios.reply(request)
+    assert reply.status == 200, reply.error
+    blocks: list[dict[str, Any]] = []
+    reason = ""
+    for _, event in reply.steps:
+        if event["type"] == "content_block_start":
+            blocks.append({**event["content_block"], "said": ""})
+        elif event["type"] == "content_block_delta":
+            blocks[-1]["said"] += event["delta"].get("text", "") + event["delta"].get("partial_json", "")
+        elif event["type"] == "message_delta":
+            reason = event["delta"]["stop_reason"]
+    return blocks, reason
+
+
+@pytest.mark.parametrize(
+    ("scenario", "calls", "reason"),
+    [
+        ("tool", [("b_one", '{"city": "Oslo"}')], "tool_use"),
+        ('tool name=two args={"a":1}', [("a_two", '{"a":1}')], "tool_use"),
+        ("tools n=3", [("b_one", '{"n": 0}'), ("a_two", '{"n": 1}'), ("b_one", '{"n": 2}')], "tool_use"),
+        ("tool_noargs", [("b_one", "")], "tool_use"),
+        ("tool_badargs", [("b_one", '{"city": Oslo, ')], "tool_use"),
+        ("tool_unknown", [("mcp__nobody__nothing", '{"city": "Oslo"}')], "tool_use"),
+        ("tool_cut", [("b_one", '{"city": ')], "max_tokens"),
+        ("tool_thinking", [("b_one", '{"city": "Oslo"}')], "tool_use"),
+        ("loop", [("b_one", '{"n": 0}'), ("a_two", '{"n": 1}')], "tool_use"),
+    ],
+)
+def test_tools_are_called_by_the_names_in_the_request(scenario: str, calls: list[tuple[str, str]], reason: str):
+    """Each call with an id of its own."""
+    blocks, stopped = answered(body(f"x [[scenario:{scenario}]]"))
+    made = [block for block in blocks if block["type"] == "tool_use"]
+    assert [(block["name"], block["said"]) for block in made] == calls
+    assert stopped == reason
+    assert len({block["id"] for block in made}) == len(made)
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ({"type": "none"}, []),
+        ({"type": "tool", "name": "a_two"}, ["a_two", "a_two"]),
+        ({"type": "auto", "disable_parallel_tool_use": True}, ["b_one"]),
+    ],
+)
+def test_a_tool_choice_is_kept_to(choice: dict[str, Any], names: list[str]):
+    """As a model would."""
+    blocks, _ = answered(body("x [[scenario:tools]]", tool_choice=choice))
+    assert [block["name"] for block in blocks if block["type"] == "tool_use"] == names
+
+
+def test_results_are_told_once_they_came():
+    """The marker stands in the message before; a call's scenario does not call for ever, a loop does for its steps."""
+    result = {"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": "sunny"}]}
+    told, _ = answered(body("x [[scenario:tool]]", [CALL], [result]))
+    again, _ = answered(body("x [[scenario:loop n=2]]", [CALL], [result]))
+    done, _ = answered(body("x [[scenario:loop n=1]]", [CALL], [result]))
+    assert json.loads(told[0]["said"]) == [{"tool_use_id": "c", "text": "sunny"}]
+    assert [block["type"] for block in again] == ["tool_use", "tool_use"]
+    assert done[0]["said"] == "done after 1 steps"
+
+
+@pytest.mark.parametrize(("scenario", "kind"), [("redacted", "redacted_thinking"), ("tool_thinking", "thinking")])
+def test_thoughts_come_before_what_they_lead_to(scenario: str, kind: str):
+    """Hidden ones and signed ones."""
+    blocks, _ = answered(body(f"x [[scenario:{scenario}]]"))
+    assert [block["type"] for block in blocks] == [kind, "text" if scenario == "redacted" else "tool_use"]
+
+
+def test_a_json_answer_fits_the_schema():
+    """References, choices and lists included."""
+    properties = {
+        "s": {"type": "string"},
+        "n": {"type": ["number", "null"]},
+        "e": {"enum": ["x", "y"]},
+        "l": {"type": "array", "items": {"$ref": "#/$defs/N"}},
+        "a": {"anyOf": [{"type": "boolean"}]},
+    }
+    schema = {**CLOSED, "properties": properties, "$defs": {"N": {"type": "integer"}}}
+    fitting, _ = answered(body("x [[scenario:json]]", output_config={"format": {"schema": schema}}))
+    free, _ = answered(body("x [[scenario:json]]"))
+    assert json.loads(fitting[0]["said"]) == {"s": "s", "n": 1.5, "e": "x", "l": [1], "a": True}
+    assert json.loads(free[0]["said"]) == {"answer": 42}
+
+
+@pytest.mark.parametrize(
+    ("refused", "wrong"),
+    [
+        (
+            body("x", output_config={"format": {"schema": {**CLOSED, "$defs": {"a": {"type": "object"}}}}}),
+            "additionalP",
+        ),
+        (body("x", [{**CALL, "id": "a.b"}]), "messages.1.content.0.tool_use.id"),
+        (body("x", tools=[{"name": "a b"}]), "tools.0.custom.name"),
+        (body("x", tools=[{"name": "x" * 129}]), "tools.0.custom.name"),
+        (
+            body("x", [CALL], "no result"),
+            "`tool_use` ids were found without `tool_result` blocks immediately after: c.",
+        ),
+        (body("x", tool_choice={"type": "any"}, thinking={"type": "adaptive"}), "Thinking may not be enabled"),
+        (body([MARK, MARK, MARK], system=[MARK, MARK]), "A maximum of 4 blocks with cache_control"),
+    ],
+)
+def test_what_the_vendor_refuses_is_refused(refused: dict[str, Any], wrong: str):
+    """With 400, whatever the scenario."""
+    reply = scenarios.reply(refused)
+    assert (reply.status, reply.error["error"]["type"]) == (400, "invalid_request_error")
+    assert wrong in reply.error["error"]["message"]
+
+
+def test_what_the_vendor_takes_is_taken():
+    """The same, just within the rules."""
+    result = {"type": "tool_result", "tool_use_id": "c", "content": [MARK]}
+    within = body("x", [CALL], [result], system=[MARK, MARK, MARK], tool_choice={"type": "any"})
+    within["output_config"] = {"format": {"schema": {**CLOSED, "default": {"type": "object"}}}}
+    assert scenarios.reply(within).status == 200

@@ -3,12 +3,14 @@
 import json
 import re
 import signal
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.emulators.messages_api import MessagesAPI
+from tests.emulators.messages_api import MessagesAPI, scenarios
 from tests.fakes.playing import CHAT, STREAM, Fake, Line, asked, is_delta, run, started
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "claude"
@@ -22,6 +24,7 @@ KEPT = {
     "system": ("subtype", "status", "model", "attempt", "max_retries", "error_status", "error", "content", "level"),
     "user": ("message", "isSynthetic"),
     "command_lifecycle": ("command_uuid", "state"),
+    "control_request": ("request",),
 }
 VARIABLE = {
     *("uuid", "memory_paths", "messaging_socket_path", "unifiedWindows", "refused_message_id"),
@@ -48,27 +51,45 @@ def essence(line: Line) -> Any:
         kept = {"request_id": response["request_id"], "subtype": response["subtype"]}
         kept["response"] = sorted(inner) if "models" in inner else inner
     keys = sorted(set(line) - VARIABLE) if kind != "control_response" else []
-    text = json.dumps({"type": kind, "keys": keys, **kept}, ensure_ascii=False, sort_keys=True)
+    text = json.dumps({"type": kind, "keys": keys, **_shortened(kept)}, ensure_ascii=False, sort_keys=True)
     text = re.sub(r"127\.0\.0\.1:(\d+|\$PORT)", "HOST", text)
     return json.loads(re.sub(r"resets [^\"]*\(UTC\)", "resets LATER", text))
 
 
+def _shortened(value: Any) -> Any:
+    """Long texts as the recordings have them."""
+    if isinstance(value, dict):
+        return {key: _shortened(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    return f"{value[:160]}…({len(value)} chars)" if isinstance(value, str) and len(value) > 400 else value
+
+
 def recorded(name: str) -> list[Line]:
-    """The rows of a recording that are about chat: no MCP."""
-    rows = [json.loads(line) for line in (RECORDINGS / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()]
-    return [row for row in rows if not _is_mcp(row)]
+    """The rows of a recording."""
+    return [json.loads(line) for line in (RECORDINGS / f"{name}.ndjson").read_text(encoding="utf-8").splitlines()]
 
 
-def _is_mcp(row: Line) -> bool:
+def is_mcp(row: Line) -> bool:
+    """Whether a row is part of the dialogue with the caller's tools."""
     data = row["data"]
     if not isinstance(data, dict):
         return False
     return data["type"] == ("control_request" if row["dir"] == "out" else "control_response")
 
 
+def answers(rows: list[Line]) -> Iterator[list[Line]]:
+    """The model's answers in a recording, event by event."""
+    events = [row["data"]["event"] for row in rows if row["dir"] == "out" and row["data"]["type"] == "stream_event"]
+    starts = [at for at, event in enumerate(events) if event["type"] == "message_start"]
+    for start, end in pairwise([*starts, len(events)]):
+        yield events[start:end]
+
+
 async def replay(fake: Fake, rows: list[Line]) -> tuple[list[Any], list[Any], int]:
     """Play the recorded input at the recorded points; recorded output, the fake's output, its exit status."""
     expected = [row["data"] for row in rows if row["dir"] == "out"]
+    requests = {line["request_id"]: line["request"] for line in expected if line["type"] == "control_request"}
     seen = 0
     for row in rows:
         if row["dir"] == "out":
@@ -77,10 +98,20 @@ async def replay(fake: Fake, rows: list[Line]) -> tuple[list[Any], list[Any], in
             while len(fake.lines) < seen:
                 assert await fake.next_line() is not None
             data = row["data"]
+            if is_mcp(row):  # the request that it answers has another id here
+                asked_for = requests[data["response"]["request_id"]]
+                data["response"]["request_id"] = (await _requested(fake, asked_for))["request_id"]
             await fake.send(data.encode() + b"\n" if isinstance(data, str) else data)
         elif row["dir"] == "err":
             return expected, fake.lines, await fake.exit_status()
     return expected, fake.lines, await fake.end()
+
+
+async def _requested(fake: Fake, request: Line) -> Line:
+    """The line with which the fake made a recorded request."""
+    is_it: Callable[[Line], bool] = lambda line: line.get("request") == request  # noqa: E731
+    seen = [line for line in fake.lines if is_it(line)]
+    return seen[-1] if seen else await fake.until(is_it)
 
 
 @pytest.mark.parametrize(
@@ -103,6 +134,26 @@ async def test_a_recorded_dialogue_is_played_as_it_was(name: str, more: dict[str
         expected, got, status = await replay(fake, rows)
     assert [essence(line) for line in got] == [essence(line) for line in expected]
     assert status == rows[-1]["data"]
+
+
+@pytest.mark.parametrize("name", ["tool_sdk_mcp", "parallel_sdk_mcp", "tool_interrupt_rewind_replay"])
+async def test_a_recorded_dialogue_with_tools_is_played_as_it_was(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model says what it said then; when a line counts as queued is a race in the real one."""
+    rows = recorded(name)
+    said = answers(rows)
+    for scenario in ("tool", "parallel", "text"):
+        monkeypatch.setitem(scenarios.SCENARIOS, scenario, lambda _: _reply(next(said)))
+    with MessagesAPI() as api:
+        flags = ("--permission-mode", "dontAsk", "--allowedTools", "mcp__b", "--include-partial-messages")
+        async with started(*STREAM, *flags, "--model", "sonnet", ANTHROPIC_BASE_URL=api.url) as fake:
+            expected, got, status = await replay(fake, rows)
+    compared = [[essence(line) for line in lines if line.get("state") != "queued"] for lines in (got, expected)]
+    assert compared[0] == compared[1]
+    assert status == rows[-1]["data"]
+
+
+def _reply(events: list[Line]) -> Any:
+    return scenarios.Reply(steps=[("event", event) for event in events])
 
 
 @pytest.mark.parametrize("name", ["text", "thinking", "e400", "e500_r1", "e529_r1", "drop0", "truncated"])
@@ -140,7 +191,8 @@ async def test_a_signal_in_mid_answer_ends_it_as_recorded(name: str, number: int
 async def test_recorded_resets_are_answered_as_they_were(tmp_path: Path) -> None:
     """Model, prompt, settings and rewind of a process that was used again and again."""
     log = tmp_path / "log"
-    rows = [row for row in recorded("warm_reset_cycles") if '"tool_use' not in json.dumps(row["data"])]
+    rows = [row for row in recorded("warm_reset_cycles") if not is_mcp(row)]
+    rows = [row for row in rows if '"tool_use' not in json.dumps(row["data"])]
     replies = {r["data"]["response"]["request_id"]: r["data"] for r in rows if r["data"]["type"] == "control_response"}
     async with started(FAKE_CLI_LOG=str(log)) as fake:
         for row in rows:

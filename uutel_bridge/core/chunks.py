@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
 
+from litellm.types.llms.openai import ChatCompletionRedactedThinkingBlock, ChatCompletionThinkingBlock
 from litellm.types.utils import (
+    ChatCompletionDeltaToolCall,
+    ChatCompletionMessageToolCall,
     Choices,
     CompletionTokensDetailsWrapper,
     Delta,
+    Function,
     Message,
     ModelResponse,
     ModelResponseStream,
@@ -19,8 +24,19 @@ from litellm.types.utils import (
 )
 from typing_extensions import assert_never
 
-from uutel_bridge.core.events import Event, Finished, ReasoningDelta, Started, TextDelta, UsageReport
+from uutel_bridge.core.events import (
+    Event,
+    Finished,
+    PlanLimits,
+    ReasoningBlock,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    ToolCallDelta,
+    UsageReport,
+)
 
+_Piece: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta
 _MERGE_LIMIT = 4096
 """Characters. Deltas that already wait are sent as one chunk, for LiteLLM spends far more on a chunk than we do."""
 
@@ -43,9 +59,15 @@ def to_usage(report: UsageReport) -> Usage:
     return usage
 
 
-def hidden(started: Started) -> dict[str, Any]:
-    """What a caller may want to know of the answer that OpenAI's shape has no place for."""
-    return {"uutel_model": started.model, "uutel_attempts": started.attempts}
+def hidden(event: Started | PlanLimits, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What OpenAI's shape has no place for and a caller may want: what was `known` before, and what the event adds."""
+    if isinstance(event, Started):
+        return {**known, "uutel_model": event.model, "uutel_attempts": event.attempts}
+    windows = {
+        window.name: {"utilization": window.utilization, "resets_at": window.resets_at, "status": window.status}
+        for window in event.windows
+    }
+    return {**known, "uutel_limits": {**known.get("uutel_limits", {}), **windows}}
 
 
 class ChunkStream:
@@ -61,24 +83,35 @@ class ChunkStream:
     def feed(self, events: Sequence[Event]) -> Iterator[ModelResponseStream]:
         """The chunks for events that arrived together."""
         for event in _merged(events):
-            if isinstance(event, Started):
-                self._id = event.response_id
-                self._hidden = hidden(event)
-            elif isinstance(event, TextDelta):
-                yield self._chunk(Delta(role=self._take_role(), content=event.text))
-            elif isinstance(event, ReasoningDelta):
-                yield self._chunk(Delta(role=self._take_role(), content=None, reasoning_content=event.text))
+            if isinstance(event, Started | PlanLimits):
+                self._hidden = hidden(event, self._hidden)
+                if isinstance(event, Started):
+                    self._id = event.response_id
+                elif self._role is None:
+                    # A chunk of its own, once one is out: LiteLLM hides those of the usage and the finish.
+                    yield self._chunk(self._delta())
             elif isinstance(event, UsageReport):
                 # A chunk of its own, before the finish: LiteLLM loses usage anywhere else.
-                yield self._chunk(Delta(role=self._take_role(), content=None), usage=to_usage(event))
+                yield self._chunk(self._delta(), usage=to_usage(event))
             elif isinstance(event, Finished):
-                yield self._chunk(Delta(role=self._take_role(), content=None), finish_reason=event.reason)
+                yield self._chunk(self._delta(), finish_reason=event.reason)
             else:
-                assert_never(event)
+                yield self._chunk(self._content(event))
 
-    def _take_role(self) -> str | None:
+    def _content(self, event: TextDelta | ReasoningDelta | ReasoningBlock | ToolCallDelta) -> Delta:
+        if isinstance(event, TextDelta):
+            return self._delta(content=event.text)
+        if isinstance(event, ReasoningDelta):
+            return self._delta(reasoning_content=event.text)
+        if isinstance(event, ReasoningBlock):
+            return self._delta(thinking_blocks=[_thinking_block(event)])
+        if isinstance(event, ToolCallDelta):
+            return self._delta(tool_calls=[_tool_call_delta(event)])
+        assert_never(event)
+
+    def _delta(self, **facts: Any) -> Delta:
         role, self._role = self._role, None
-        return role
+        return Delta(role=role, **facts)
 
     def _chunk(
         self, delta: Delta, *, usage: Usage | None = None, finish_reason: str | None = None
@@ -92,24 +125,50 @@ class ChunkStream:
         return chunk
 
 
+def _thinking_block(block: ReasoningBlock) -> ChatCompletionThinkingBlock | ChatCompletionRedactedThinkingBlock:
+    if block.redacted:
+        return {"type": "redacted_thinking", "data": block.redacted}
+    return {"type": "thinking", "thinking": block.text, "signature": block.signature}
+
+
+def _tool_call_delta(piece: ToolCallDelta) -> ChatCompletionDeltaToolCall:
+    function = Function(name=piece.name or None, arguments=piece.arguments)
+    return ChatCompletionDeltaToolCall(index=piece.index, id=piece.id or None, type="function", function=function)
+
+
 def _merged(events: Iterable[Event]) -> Iterator[Event]:
-    """Neighbouring deltas of one kind as one delta; order and text unchanged."""
-    waiting: list[str] = []
-    kind: type[TextDelta | ReasoningDelta] = TextDelta
+    """Neighbouring deltas of one kind, and of one call, as one delta; order and text unchanged."""
+    waiting: list[_Piece] = []
     size = 0
     for event in events:
-        added = len(event.text) if isinstance(event, TextDelta | ReasoningDelta) else 0
-        if waiting and (type(event) is not kind or size + added > _MERGE_LIMIT):
-            yield kind("".join(waiting))
+        piece = event if isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta) else None
+        added = len(_text(piece)) if piece else 0
+        if waiting and (piece is None or not _continues(piece, waiting[0]) or size + added > _MERGE_LIMIT):
+            yield _joined(waiting)
             waiting, size = [], 0
-        if isinstance(event, TextDelta | ReasoningDelta):
-            kind = type(event)
-            waiting.append(event.text)
-            size += added
-        else:
+        if piece is None:
             yield event
+        else:
+            waiting.append(piece)
+            size += added
     if waiting:
-        yield kind("".join(waiting))
+        yield _joined(waiting)
+
+
+def _text(piece: _Piece) -> str:
+    return piece.arguments if isinstance(piece, ToolCallDelta) else piece.text
+
+
+def _continues(piece: _Piece, first: _Piece) -> bool:
+    if isinstance(piece, ToolCallDelta):
+        return isinstance(first, ToolCallDelta) and piece.index == first.index
+    return type(piece) is type(first)
+
+
+def _joined(pieces: Sequence[_Piece]) -> _Piece:
+    text = "".join(map(_text, pieces))
+    first = pieces[0]
+    return replace(first, arguments=text) if isinstance(first, ToolCallDelta) else replace(first, text=text)
 
 
 def fold(response: ModelResponse, model: str, turns: Sequence[Sequence[Event]]) -> ModelResponse:
@@ -129,9 +188,12 @@ def fold(response: ModelResponse, model: str, turns: Sequence[Sequence[Event]]) 
         response.usage = to_usage(total)  # pyright: ignore[reportAttributeAccessIssue]
         if total.cost is not None:
             facts["response_cost"] = total.cost  # for LiteLLM before 1.109, which passes over `usage.cost`
-    for started in (event for event in turns[0] if isinstance(event, Started)):
-        response.id = started.response_id
-        facts |= hidden(started)
+    started = [event for event in turns[0] if isinstance(event, Started)]
+    limits = [event for events in turns for event in events if isinstance(event, PlanLimits)]
+    for event in (*started, *limits):
+        facts = hidden(event, facts)
+    if started:
+        response.id = started[-1].response_id
     response._hidden_params.update(facts)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
     return response
 
@@ -139,9 +201,31 @@ def fold(response: ModelResponse, model: str, turns: Sequence[Sequence[Event]]) 
 def _choice(index: int, events: Sequence[Event]) -> Choices:
     text = "".join(event.text for event in events if isinstance(event, TextDelta))
     reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
+    blocks = [_thinking_block(event) for event in events if isinstance(event, ReasoningBlock)]
+    calls = _tool_calls(event for event in events if isinstance(event, ToolCallDelta))
+    message = Message(
+        role="assistant",
+        content=None if calls and not text else text,
+        tool_calls=calls or None,
+        reasoning_content=reasoning or None,
+        thinking_blocks=blocks or None,
+    )
     reason = next(event.reason for event in events if isinstance(event, Finished))
-    message = Message(role="assistant", content=text, reasoning_content=reasoning or None)
     return Choices(index=index, finish_reason=reason, message=message)
+
+
+def _tool_calls(pieces: Iterable[ToolCallDelta]) -> list[ChatCompletionMessageToolCall]:
+    calls: dict[int, list[ToolCallDelta]] = {}
+    for piece in pieces:
+        calls.setdefault(piece.index, []).append(piece)
+    return [
+        ChatCompletionMessageToolCall(
+            id=call[0].id,
+            type="function",
+            function=Function(name=call[0].name, arguments="".join(piece.arguments for piece in call)),
+        )
+        for _, call in sorted(calls.items())
+    ]
 
 
 def _sum(reports: Sequence[UsageReport]) -> UsageReport:

@@ -35,6 +35,33 @@ class ReasoningDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningBlock:
+    """A finished stretch of reasoning, as the vendor wants it back in a later request.
+
+    Of an answer it comes after the `ReasoningDelta`s that it sums up.
+    """
+
+    text: str
+    signature: str
+    """The vendor's seal on the text."""
+    redacted: str = ""
+    """The vendor's encrypted form, in place of text and signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a call of one of the caller's functions."""
+
+    index: int
+    """Counts the calls of the answer from 0."""
+    id: str = ""
+    """In a call's first piece only, as is `name`."""
+    name: str = ""
+    arguments: str = ""
+    """More of the arguments, as the model writes them: JSON or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class UsageReport:
     """What this one request used, as the vendor counted it. Tokens; cost in US dollars."""
 
@@ -53,11 +80,34 @@ class UsageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitWindow:
+    """One of the limits of a plan."""
+
+    name: str
+    """The vendor's word: `five_hour`."""
+    utilization: float | None
+    """How much of it is used, from 0 to 1; None where the vendor does not say."""
+    resets_at: float | None
+    """Unix time at which it starts anew, where the vendor says so."""
+    status: str
+    """The vendor's word."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLimits:
+    """Where the login stands in the limits of its plan."""
+
+    windows: tuple[LimitWindow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Always the last event of a turn."""
 
     reason: FinishReason
 
 
-Event: TypeAlias = Started | TextDelta | ReasoningDelta | UsageReport | Finished
+Event: TypeAlias = (
+    Started | TextDelta | ReasoningDelta | ReasoningBlock | ToolCallDelta | UsageReport | PlanLimits | Finished
+)
 """Closed on purpose: adding a member makes every `assert_never` fail to type-check."""

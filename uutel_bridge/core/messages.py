@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
+from uutel_bridge.core.events import ReasoningBlock
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 
-_ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_ROLES: Mapping[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+}
+_MEDIA: Mapping[Role, frozenset[str]] = {
+    "system": frozenset(),
+    "user": frozenset({"image", "document"}),
+    "assistant": frozenset(),
+    "tool": frozenset({"image"}),
+}
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*;base64,(?P<data>.*)", re.DOTALL)
 
 
@@ -40,11 +53,27 @@ Part: TypeAlias = Text | Media
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of one of the caller's functions."""
+
+    id: str
+    name: str
+    arguments: str
+    """As the model wrote them: JSON or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of the conversation."""
 
     role: Role
     parts: tuple[Part, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant: the functions it called."""
+    tool_call_id: str = ""
+    """Of a tool: the call that this is the result of."""
+    reasoning: tuple[ReasoningBlock, ...] = ()
+    """Of an assistant: what the vendor takes back of its reasoning."""
 
     @property
     def text(self) -> str:
@@ -53,7 +82,10 @@ class Message:
 
 
 def read_messages(raw: object) -> tuple[Message, ...]:
-    """OpenAI's `messages` as typed turns, in their order.
+    """OpenAI's `messages` as typed turns, in their order, each call followed by its result.
+
+    Of LiteLLM's `thinking_blocks`, one without a signature is left out, and so is `reasoning_content`: no vendor takes
+    them back.
 
     Raises:
         BadRequest: `messages` is empty or something in it cannot be read; `param` says where.
@@ -62,7 +94,65 @@ def read_messages(raw: object) -> tuple[Message, ...]:
     if not isinstance(raw, Sequence) or isinstance(raw, str | bytes) or not raw:
         raise BadRequest("messages: a list of at least one message is needed.", param="messages")
     items = cast("Sequence[object]", raw)
-    return tuple(_message(item, f"messages[{index}]") for index, item in enumerate(items))
+    messages = tuple(_message(item, f"messages[{index}]") for index, item in enumerate(items))
+    _check_results(messages)
+    return messages
+
+
+def checked_text(value: object, at: str) -> str:
+    """The value, if it is text that can be sent; `at` says where it is.
+
+    Raises:
+        BadRequest: It is not.
+    """
+    if not isinstance(value, str):
+        raise BadRequest(f"{at}: text is needed, not {type(value).__name__}.", param=at)
+    try:
+        value.encode()
+    except UnicodeEncodeError as exc:
+        # Half of a surrogate pair: no UTF-8, so no vendor could be sent it.
+        raise BadRequest(f"{at}: not valid Unicode at character {exc.start}.", param=at) from exc
+    return value
+
+
+def checked_name(value: object, at: str) -> str:
+    """The value, if it is text that can be sent and not empty.
+
+    Raises:
+        BadRequest: It is not.
+    """
+    name = checked_text(value, at)
+    if not name:
+        raise BadRequest(f"{at}: it is empty.", param=at)
+    return name
+
+
+def _check_results(messages: Sequence[Message]) -> None:
+    """Each call has one result, in any order but before anybody else speaks. System messages have no place in this."""
+    asked_at = ""
+    missing: list[str] = []
+    answered: set[str] = set()
+    for index, message in enumerate(messages):
+        if message.role == "tool":
+            at = f"messages[{index}].tool_call_id"
+            if message.tool_call_id in answered:
+                raise BadRequest(f"{at}: {message.tool_call_id!r} has a result already.", param=at)
+            if message.tool_call_id not in missing:
+                raise BadRequest(f"{at}: no call {message.tool_call_id!r} stands right before it.", param=at)
+            missing.remove(message.tool_call_id)
+            answered.add(message.tool_call_id)
+        elif message.role != "system":
+            _check_none_missing(missing, asked_at)
+            asked_at = f"messages[{index}].tool_calls"
+            missing = [call.id for call in message.tool_calls]
+            answered.clear()
+    _check_none_missing(missing, asked_at)
+
+
+def _check_none_missing(ids: Sequence[str], at: str) -> None:
+    if ids:
+        listed = ", ".join(map(repr, ids))
+        raise BadRequest(f"{at}: no result follows for {listed}.", param=at)
 
 
 def _message(raw: object, at: str) -> Message:
@@ -70,39 +160,100 @@ def _message(raw: object, at: str) -> Message:
         raise BadRequest(f"{at}: a message is an object with role and content.", param=at)
     message = cast("Mapping[str, Any]", raw)
     name = message.get("role")
-    if name in ("tool", "function") or message.get("tool_calls") or message.get("function_call"):
-        raise UnsupportedParam(f"{at}: function calls are not supported by this version.", param=at)
+    if name == "function" or message.get("function_call"):
+        raise UnsupportedParam(f"{at}: functions are the old form; use tools.", param=at)
     role = _ROLES.get(str(name))
     if role is None:
         known = ", ".join(_ROLES)
         raise BadRequest(f"{at}.role: {name!r} is not one of {known}.", param=f"{at}.role")
+    if role == "assistant":
+        return _assistant(message, at)
+    if message.get("tool_calls"):
+        raise BadRequest(f"{at}.tool_calls: only an assistant calls.", param=f"{at}.tool_calls")
+    parts = _parts(message.get("content"), role, f"{at}.content")
+    if role == "tool":
+        return Message(role, parts, tool_call_id=checked_name(message.get("tool_call_id"), f"{at}.tool_call_id"))
+    return Message(role, parts)
+
+
+def _assistant(message: Mapping[str, Any], at: str) -> Message:
+    calls = _tool_calls(message.get("tool_calls"), f"{at}.tool_calls")
     content = message.get("content")
-    if content is None and role == "assistant":
-        return Message(role, ())  # OpenAI writes null where an answer had no text
-    return Message(role, _parts(content, role, f"{at}.content"))
+    # OpenAI writes null where an answer had no text; beside calls, others write an empty one.
+    silent = content is None or (calls and content == "")
+    return Message(
+        "assistant",
+        () if silent else _parts(content, "assistant", f"{at}.content"),
+        tool_calls=calls,
+        reasoning=tuple(_reasoning(message.get("thinking_blocks"), f"{at}.thinking_blocks")),
+    )
+
+
+def _tool_calls(raw: object, at: str) -> tuple[ToolCall, ...]:
+    calls: dict[str, ToolCall] = {}
+    for index, item in enumerate(_list_or_none(raw, at)):
+        call = _tool_call(_object(item), f"{at}[{index}]")
+        if calls.setdefault(call.id, call) is not call:
+            place = f"{at}[{index}].id"
+            raise BadRequest(f"{place}: there is a call {call.id!r} already.", param=place)
+    return tuple(calls.values())
+
+
+def _tool_call(call: Mapping[str, Any], at: str) -> ToolCall:
+    if call.get("type") != "function":
+        raise UnsupportedParam(f"{at}.type: {call.get('type')!r} is not supported; function is.", param=f"{at}.type")
+    function = _object(call.get("function"))
+    arguments = function.get("arguments")
+    return ToolCall(
+        id=checked_name(call.get("id"), f"{at}.id"),
+        name=checked_name(function.get("name"), f"{at}.function.name"),
+        arguments="" if arguments is None else checked_text(arguments, f"{at}.function.arguments"),
+    )
+
+
+def _reasoning(raw: object, at: str) -> Iterator[ReasoningBlock]:
+    for index, item in enumerate(_list_or_none(raw, at)):
+        block, place = _object(item), f"{at}[{index}]"
+        kind = block.get("type")
+        if kind == "redacted_thinking":
+            yield ReasoningBlock("", "", redacted=checked_name(block.get("data"), f"{place}.data"))
+        elif kind != "thinking":
+            place = f"{place}.type"
+            raise BadRequest(f"{place}: {kind!r} is not one of thinking, redacted_thinking.", param=place)
+        elif signature := checked_text(block.get("signature") or "", f"{place}.signature"):
+            yield ReasoningBlock(checked_text(block.get("thinking"), f"{place}.thinking"), signature)
+
+
+def _list_or_none(raw: object, at: str) -> Sequence[object]:
+    if raw is None:
+        return ()
+    if not isinstance(raw, Sequence) or isinstance(raw, str | bytes):
+        raise BadRequest(f"{at}: a list is needed, not {type(raw).__name__}.", param=at)
+    return cast("Sequence[object]", raw)
 
 
 def _parts(content: object, role: Role, at: str) -> tuple[Part, ...]:
     if isinstance(content, str):
-        return (_text(content, at),)
+        return (Text(checked_text(content, at)),)
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise BadRequest(f"{at}: text or a list of parts is needed, not {type(content).__name__}.", param=at)
     items = cast("Sequence[object]", content)
     if not items:
         raise BadRequest(f"{at}: the list of parts is empty.", param=at)
     parts = tuple(_part(item, f"{at}[{index}]") for index, item in enumerate(items))
-    if role != "user" and not all(isinstance(part, Text) for part in parts):
-        raise BadRequest(f"{at}: a message of role {role} holds text only.", param=at)
+    media = {part.kind for part in parts if isinstance(part, Media)}
+    if forbidden := sorted(media - _MEDIA[role]):
+        raise BadRequest(f"{at}: a message of role {role} holds no {forbidden[0]}.", param=at)
     return parts
 
 
 def _part(raw: object, at: str) -> Part:
     if isinstance(raw, str):
-        return _text(raw, at)
+        return Text(checked_text(raw, at))
     part = _object(raw)
     kind = part.get("type")
     if kind == "text":
-        return _text(part.get("text"), f"{at}.text")
+        return Text(checked_text(part.get("text"), f"{at}.text"))
     if kind == "image_url":
         image = part.get("image_url")
         return _image(image if isinstance(image, str) else _object(image).get("url"), f"{at}.image_url")
@@ -115,20 +266,9 @@ def _object(raw: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", raw) if isinstance(raw, Mapping) else {}
 
 
-def _text(value: object, at: str) -> Text:
-    if not isinstance(value, str):
-        raise BadRequest(f"{at}: text is needed, not {type(value).__name__}.", param=at)
-    try:
-        value.encode()
-    except UnicodeEncodeError as exc:
-        # Half of a surrogate pair: no UTF-8, so no vendor could be sent it.
-        raise BadRequest(f"{at}: not valid Unicode at character {exc.start}.", param=at) from exc
-    return Text(value)
-
-
 def _image(url: object, at: str) -> Media:
     if isinstance(url, str) and url.startswith(("http://", "https://")):
-        return Media("image", "", "", _text(url, at).text)
+        return Media("image", "", "", checked_text(url, at))
     media_type, data = _data_url(url, at)
     if not media_type.startswith("image/"):
         raise BadRequest(f"{at}: {media_type} is not an image.", param=at)
@@ -140,7 +280,7 @@ def _file(raw: object, at: str) -> Media:
     where = "file_data" if file.get("file_data") is not None else "file_id"
     value = file.get(where)
     if where == "file_id" and isinstance(value, str) and value.startswith(("http://", "https://")):
-        media_type, data, url = str(file.get("format") or ""), "", _text(value, f"{at}.{where}").text
+        media_type, data, url = str(file.get("format") or ""), "", checked_text(value, f"{at}.{where}")
     else:
         (media_type, data), url = _data_url(value, f"{at}.{where}"), ""
     return Media("image" if media_type.startswith("image/") else "document", media_type, data, url)

@@ -49,8 +49,8 @@ class Transform(Protocol[RequestT_co, ResponseT_contra]):
         """
         ...
 
-    def translator(self) -> Translator[ResponseT_contra]:
-        """A fresh translator for one turn."""
+    def translator(self, request: Any, /) -> Translator[ResponseT_contra]:
+        """A fresh translator for one turn of a request that `request()` made."""
         ...
 
 

@@ -92,7 +92,7 @@ class _Trial:
 
 
 async def _attempt(turn: Turn[Any, Any], trial: _Trial) -> None:
-    translator = turn.transform.translator()
+    translator = turn.transform.translator(turn.request)
     lease = await turn.lease()
     trial.reused = lease.uses > 0
     try:

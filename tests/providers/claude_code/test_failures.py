@@ -23,7 +23,7 @@ from uutel_bridge.core.errors import (
 from uutel_bridge.core.events import Event
 from uutel_bridge.providers.claude_code.failures import failure
 from uutel_bridge.providers.claude_code.models import RateLimitInfo, Result, decode
-from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTranslator
+from uutel_bridge.providers.claude_code.translator import ClaudeCodeTranslator
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "claude"
 

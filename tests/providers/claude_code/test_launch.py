@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
 from pydantic import SecretStr
 
 from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.tools import Tool
 from uutel_bridge.providers.claude_code.launch import plan, turn_environment
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
+from uutel_bridge.providers.claude_code.session_file import session_file
+from uutel_bridge.providers.claude_code.tools import tool_server
 
 HOME = {"HOME": "/home/me", "PATH": "/usr/bin"}
 KEY = "sk-ant-api03-secret"
@@ -40,11 +42,13 @@ ALWAYS = {
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_COMPACT": "1",
     "ENABLE_TOOL_SEARCH": "0",
+    "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH": "1000000",
     "CLAUDE_CODE_MAX_RETRIES": "0",
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",
+    "ANTHROPIC_BETAS": "structured-outputs-2025-12-15",
 }
 
 
@@ -54,6 +58,7 @@ def request(**facts: Any) -> ClaudeCodeRequest:
     return ClaudeCodeRequest(**given)
 
 
+TOOLS = tool_server([Tool("look", "", None)])
 FULL = request(max_tokens=5, effort="low", body={"temperature": 0.5})
 
 
@@ -78,7 +83,7 @@ def test_a_warm_process_is_started_for_any_turn() -> None:
     made = planned(FULL, warm=True)
     assert made.argv == ("/opt/bin/claude", *FLAGS, "--model=sonnet", "--system-prompt=replaced by every turn")
     assert dict(made.env) == HOME | ALWAYS
-    assert (made.cwd, made.scratch_env, made.max_uses) == ("/cache/cwd", ("CLAUDE_CODE_TMPDIR",), 50)
+    assert (made.cwd, made.scratch_env, made.max_uses) == ("/cache/cwd", ("CLAUDE_CODE_TMPDIR", "XDG_CACHE_HOME"), 50)
 
 
 def test_turns_without_a_system_prompt_have_warm_processes_of_their_own() -> None:
@@ -96,7 +101,7 @@ def test_a_cold_process_is_started_for_its_turn() -> None:
         "CLAUDE_CODE_EXTRA_BODY": '{"temperature":0.5}',
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "5",
     }
-    assert (made.cwd, made.scratch_env, made.max_uses) == ("/cache/cwd", ("CLAUDE_CODE_TMPDIR",), 1)
+    assert (made.cwd, made.scratch_env, made.max_uses) == ("/cache/cwd", ("CLAUDE_CODE_TMPDIR", "XDG_CACHE_HOME"), 1)
 
 
 def test_a_cold_process_is_told_nothing_that_was_not_asked_for() -> None:
@@ -106,7 +111,43 @@ def test_a_cold_process_is_told_nothing_that_was_not_asked_for() -> None:
     assert dict(made.env) == HOME | ALWAYS
 
 
+def test_a_cold_process_may_call_the_functions_of_its_turn() -> None:
+    """They are declared to it as it starts."""
+    assert TOOLS is not None
+    made = planned(request(server=TOOLS), warm=False)
+    assert made.argv[-1] == f"--allowedTools={TOOLS.permission}"
+
+
+def test_a_cold_process_that_shall_not_reason_is_told_so() -> None:
+    """By a variable, as a warm one."""
+    made = planned(request(thinks=False), warm=False)
+    assert dict(made.env) == HOME | ALWAYS | {"CLAUDE_CODE_DISABLE_THINKING": "1"}
+
+
+LONG = tuple({"role": role, "content": "SECRET"} for _ in range(40) for role in ("user", "assistant"))
+
+
+def test_a_long_conversation_has_a_process_of_its_own_that_reads_it_from_a_file() -> None:
+    """The file lies in the process's private folder, and its content is not shown."""
+    turn = request(messages=(*LONG, {"role": "user", "content": "SECRET"}), effort="low", max_tokens=5)
+    made = planned(turn, warm=True)
+    assert made.argv == ("/opt/bin/claude", *FLAGS, "--model=haiku", "--system-prompt=", "--effort=low")
+    assert made.scratch_argv == ("--resume={scratch}/conversation.jsonl",)
+    assert made.files == (("conversation.jsonl", session_file(turn.messages)),)
+    assert (made.max_uses, made.scratch_env) == (1, ("CLAUDE_CODE_TMPDIR", "XDG_CACHE_HOME"))
+    assert dict(made.env)["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "5"
+    assert "SECRET" not in repr(made)
+
+
+def test_a_cold_process_is_told_even_a_long_conversation_turn_by_turn() -> None:
+    """A file needs a rewind, which this CLI may not know."""
+    made = planned(request(messages=(*LONG, {"role": "user", "content": "hi"})), warm=False)
+    assert (made.scratch_argv, made.files) == ((), ())
+
+
 DIFFERENT = [
+    pytest.param(request(server=TOOLS), id="functions"),
+    pytest.param(request(thinks=False), id="no-reasoning"),
     pytest.param(request(model="opus"), id="model"),
     pytest.param(request(effort="max"), id="effort"),
     pytest.param(request(max_tokens=9), id="max-tokens"),
@@ -229,23 +270,20 @@ def test_what_the_bridge_sets_cannot_be_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("turn", "body", "tokens"),
+    ("turn", "expected"),
     [
-        pytest.param(request(), None, "", id="nothing-clears-both"),
-        pytest.param(request(max_tokens=1), None, "1", id="tokens"),
+        pytest.param(request(), ("", "", ""), id="nothing-clears-all"),
+        pytest.param(request(max_tokens=1), ("", "1", ""), id="tokens"),
+        pytest.param(request(thinks=False), ("", "", "1"), id="no-reasoning"),
+        pytest.param(request(body={"top_p": 0.5}), ('{"top_p":0.5}', "", ""), id="body"),
         pytest.param(
             request(body={"temperature": 0.0, "stop_sequences": ["\u2028", '"']}),
-            {"temperature": 0.0, "stop_sequences": ["\u2028", '"']},
-            "",
-            id="body",
+            ('{"temperature":0.0,"stop_sequences":["\u2028","\\""]}', "", ""),
+            id="any-text-in-the-body",
         ),
     ],
 )
-def test_the_variables_of_a_turn_are_all_set_each_time(
-    turn: ClaudeCodeRequest, body: dict[str, Any] | None, tokens: str
-) -> None:
+def test_the_variables_of_a_turn_are_all_set_each_time(turn: ClaudeCodeRequest, expected: tuple[str, str, str]) -> None:
     """An empty one clears what the turn before has set."""
-    made = turn_environment(turn)
-    assert set(made) == {"CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_MAX_OUTPUT_TOKENS"}
-    assert (orjson.loads(made["CLAUDE_CODE_EXTRA_BODY"]) if body else made["CLAUDE_CODE_EXTRA_BODY"] or None) == body
-    assert made["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == tokens
+    names = ("CLAUDE_CODE_EXTRA_BODY", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "CLAUDE_CODE_DISABLE_THINKING")
+    assert turn_environment(turn) == dict(zip(names, expected, strict=True))

@@ -12,11 +12,12 @@ import pytest
 from uutel_bridge.core.errors import ProtocolError
 from uutel_bridge.providers.claude_code.models import (
     AssistantMessage,
+    ControlRequest,
     ControlResponse,
     RateLimitEvent,
     Result,
-    Status,
     StreamEvent,
+    System,
     decode,
 )
 
@@ -24,10 +25,11 @@ RECORDINGS = sorted((Path(__file__).parents[2] / "recordings" / "claude").glob("
 
 KINDS: dict[str, type] = {
     "stream_event": StreamEvent,
-    "system": Status,
+    "system": System,
     "assistant": AssistantMessage,
     "rate_limit_event": RateLimitEvent,
     "result": Result,
+    "control_request": ControlRequest,
     "control_response": ControlResponse,
 }
 
@@ -81,6 +83,11 @@ def test_a_type_that_is_not_ours_is_passed_over(line: bytes) -> None:
         pytest.param(b'{"type":"stream_event","event":{}}', id="event-without-type"),
         pytest.param(b'{"type":"stream_event","event":{"type":5}}', id="event-type-number"),
         pytest.param(b'{"type":"result","is_error":"maybe"}', id="result-with-a-wrong-field"),
+        pytest.param(b'{"type":"system","tools":"all"}', id="tools-as-text"),
+        pytest.param(b'{"type":"rate_limit_event"}', id="limits-without-inside"),
+        pytest.param(b'{"type":"rate_limit_event","rate_limit_info":{"unifiedWindows":[]}}', id="windows-as-a-list"),
+        pytest.param(b'{"type":"control_request","request_id":"c1"}', id="question-without-inside"),
+        pytest.param(b'{"type":"control_request","request":{}}', id="question-without-id"),
         pytest.param(b'{"type":"control_response"}', id="control-without-inside"),
         pytest.param(b'{"type":"control_response","response":{"subtype":"success"}}', id="control-without-id"),
         pytest.param(b'\xff\xfe{"type":"result"}', id="no-utf8"),
@@ -94,16 +101,36 @@ def test_a_line_outside_the_grammar_is_an_error_with_the_line_as_evidence(line: 
 
 
 @pytest.mark.parametrize(
-    ("line", "status"),
+    ("line", "expected"),
     [
-        pytest.param(b'{"type":"system","subtype":"status","status":"requesting"}', "requesting", id="requesting"),
-        pytest.param(b'{"type":"system","subtype":"init"}', None, id="none"),
-        pytest.param(b'{"type":"system","subtype":"x","status":{"a":1}}', {"a": 1}, id="something-of-its-own"),
+        pytest.param(
+            b'{"type":"system","subtype":"status","status":"requesting"}',
+            System(subtype="status", status="requesting"),
+            id="requesting",
+        ),
+        pytest.param(
+            b'{"type":"system","subtype":"init","tools":["mcp__a__b"],"cwd":"x"}',
+            System(subtype="init", tools=("mcp__a__b",)),
+            id="tools",
+        ),
+        pytest.param(
+            b'{"type":"system","subtype":"x","status":{"a":1}}',
+            System(subtype="x", status={"a": 1}),
+            id="something-of-its-own",
+        ),
+        pytest.param(b'{"type":"system"}', System(), id="nothing"),
     ],
 )
-def test_what_the_cli_is_about_to_do_is_read(line: bytes, status: object) -> None:
-    """Whatever else a system line holds."""
-    assert decode(line) == Status(status=status)
+def test_what_the_cli_says_of_itself_is_read(line: bytes, expected: System) -> None:
+    """What it offers, what it is about to do, and whatever else a system line holds."""
+    assert decode(line) == expected
+
+
+def test_what_the_cli_asks_is_read() -> None:
+    """With the name to answer under, and all that it asks."""
+    asked = {"subtype": "mcp_message", "server_name": "s", "message": {"method": "ping", "id": 1}}
+    line = orjson.dumps({"type": "control_request", "request_id": "c1", "request": asked})
+    assert decode(line) == ControlRequest(request_id="c1", request=asked)
 
 
 def test_a_long_line_is_cut_in_the_evidence() -> None:

@@ -1,35 +1,32 @@
-"""OpenAI's words to Claude Code's: conversations and parameters, by table."""
+"""OpenAI's words to Claude Code's: everything of a request but the conversation itself, by table."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from uutel_bridge.core.errors import BadRequest
+from uutel_bridge.core.events import ToolCallDelta
 from uutel_bridge.core.request import read_request
-from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
+from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest, StreamEvent
 from uutel_bridge.providers.claude_code.transforms import EFFORTS, ClaudeCodeTransform
 
 TRANSFORM = ClaudeCodeTransform()
 HI = {"role": "user", "content": "hi"}
+CALL = {"type": "function", "id": "c", "function": {"name": "look", "arguments": "{}"}}
+CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "r"}
+TOOLS = [{"type": "function", "function": {"name": name}} for name in ("look", "look.up")]
+LOOK_UP = {"type": "function", "function": {"name": "look.up"}}
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+WANTED = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA, "strict": True}}
 
 
 def request(*messages: dict[str, Any], **params: Any) -> ClaudeCodeRequest:
     """What the CLI will be told."""
     chat = read_request("sonnet", list(messages), params, provider="claude-code", supported=TRANSFORM.supported)
     return TRANSFORM.request(chat)
-
-
-def marked(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The messages as they are sent: the cache's breakpoint on the last block of the last one."""
-    *earlier, newest = messages
-    content = newest["content"]
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    breakpoint_ = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
-    return [*earlier, {**newest, "content": [*blocks[:-1], blocks[-1] | breakpoint_]}]
 
 
 def test_a_bare_request_is_its_one_message() -> None:
@@ -41,100 +38,26 @@ def test_a_bare_request_is_its_one_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("messages", "system_prompt", "expected"),
+    ("messages", "prompt", "told"),
     [
-        pytest.param(
-            [{"role": "system", "content": "be brief"}, HI],
-            "be brief",
-            [{"role": "user", "content": "hi"}],
-            id="system",
-        ),
+        pytest.param([{"role": "system", "content": "be brief"}, HI], "be brief", 1, id="one"),
         pytest.param(
             [{"role": "system", "content": "a"}, HI, {"role": "developer", "content": " b "}, HI],
             "a\n\n b ",
-            [{"role": "user", "content": [{"type": "text", "text": "hi"}, {"type": "text", "text": "hi"}]}],
-            id="systems-in-their-order",
+            1,
+            id="in-their-order",
         ),
+        pytest.param([{"role": "system", "content": ["a", "b"]}, HI], "ab", 1, id="parts"),
+        pytest.param([HI], "", 1, id="none"),
         pytest.param(
-            [HI, {"role": "assistant", "content": "hello"}, {"role": "user", "content": "more"}],
-            "",
-            [
-                {"role": "user", "content": "hi"},
-                {"role": "assistant", "content": "hello"},
-                {"role": "user", "content": "more"},
-            ],
-            id="true-turns",
-        ),
-        pytest.param(
-            [HI, {"role": "assistant", "content": None}, {"role": "user", "content": "more"}],
-            "",
-            [
-                {"role": "user", "content": "hi"},
-                {"role": "assistant", "content": []},
-                {"role": "user", "content": "more"},
-            ],
-            id="an-empty-answer-stays-a-turn",
-        ),
-        pytest.param(
-            [{"role": "user", "content": ""}],
-            "",
-            [{"role": "user", "content": [{"type": "text", "text": ""}]}],
-            id="an-empty-question-is-a-block",
-        ),
-        pytest.param(
-            [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
-            "",
-            [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
-            id="parts-stay-parts",
-        ),
-        pytest.param(
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "text", "text": "see"},
-                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
-                        {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}},
-                        {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk="}},
-                        {"type": "file", "file": {"file_id": "https://example.org/a.pdf"}},
-                    ],
-                }
-            ],
-            "",
-            [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "text", "text": "see"},
-                        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
-                        {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
-                        {
-                            "type": "document",
-                            "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="},
-                        },
-                        {"type": "document", "source": {"type": "url", "url": "https://example.org/a.pdf"}},
-                    ],
-                }
-            ],
-            id="media",
+            [HI, CALLING, {"role": "system", "content": "a"}, RESULT], "a", 3, id="between-a-call-and-its-result"
         ),
     ],
 )
-def test_a_conversation_becomes_anthropics(
-    messages: list[dict[str, Any]], system_prompt: str, expected: list[dict[str, Any]]
-) -> None:
-    """Real turns in their order, and the system messages apart."""
+def test_system_messages_are_the_system_prompt(messages: list[dict[str, Any]], prompt: str, told: int) -> None:
+    """They are no turns of the conversation."""
     made = request(*messages)
-    assert made.system_prompt == system_prompt
-    assert list(made.messages) == marked(expected)
-
-
-@given(st.lists(st.text(min_size=1).filter(lambda text: bool(text.strip())), min_size=1))
-def test_alternating_turns_keep_their_text_to_the_character(texts: list[str]) -> None:
-    """Whatever is in it."""
-    turns = [{"role": "user" if index % 2 == 0 else "assistant", "content": text} for index, text in enumerate(texts)]
-    asked = turns if len(turns) % 2 else [*turns, HI]
-    assert list(request(*asked).messages) == marked(asked)
+    assert (made.system_prompt, len(made.messages)) == (prompt, told)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +69,7 @@ def test_alternating_turns_keep_their_text_to_the_character(texts: list[str]) ->
         pytest.param({"top_p": 0.5}, {"body": {"top_p": 0.5}}, id="top-p"),
         pytest.param({"stop": "END"}, {"body": {"stop_sequences": ["END"]}}, id="stop"),
         pytest.param({"stop": []}, {"body": {}}, id="no-stop"),
+        pytest.param({"tool_choice": "none", "parallel_tool_calls": False}, {"body": {}}, id="no-tools-to-choose-from"),
     ],
 )
 def test_each_parameter_goes_where_the_cli_takes_it(params: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -167,6 +91,26 @@ def test_every_effort_of_the_cli_passes(effort: str) -> None:
         pytest.param([HI, {"role": "assistant", "content": "a"}], {}, "messages", id="ends-with-an-answer"),
         pytest.param([HI], {"reasoning_effort": "none"}, "reasoning_effort", id="effort-of-another-vendor"),
         pytest.param([HI], {"reasoning_effort": "High"}, "reasoning_effort", id="effort-in-capitals"),
+        pytest.param([HI, CALLING], {}, "messages[1].tool_calls", id="ends-with-a-call"),
+        *(
+            pytest.param(
+                [HI], {"tools": TOOLS, "tool_choice": choice, "thinking": thinking}, "tool_choice", id=f"{name}-call"
+            )
+            for name, choice in {"forced": "required", "named": LOOK_UP}.items()
+            for thinking in ({"type": "adaptive"}, {"type": "enabled", "budget_tokens": 9})
+        ),
+        pytest.param(
+            [HI],
+            {"tools": [{"type": "function", "function": {"name": "look", "parameters": {"anyOf": []}}}]},
+            "tools",
+            id="unreadable-function",
+        ),
+        pytest.param(
+            [HI],
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"maximum": 2**64}}}},
+            "response_format",
+            id="a-form-that-is-no-json",
+        ),
     ],
 )
 def test_what_claude_cannot_answer_is_refused_at_once(
@@ -176,3 +120,146 @@ def test_what_claude_cannot_answer_is_refused_at_once(
     with pytest.raises(BadRequest) as caught:
         request(*messages, **params)
     assert caught.value.param == param
+
+
+# Functions
+
+
+def wired(made: ClaudeCodeRequest, name: str) -> str:
+    """What the model sees a function as."""
+    return next(wire for wire, own in made.names.items() if own == name)
+
+
+def test_the_callers_functions_are_offered_under_names_that_lead_back() -> None:
+    """Whatever they are called."""
+    made = request(HI, tools=TOOLS)
+    assert made.server is not None
+    assert set(made.names) == made.server.wire_names
+    assert set(made.names.values()) == {"look", "look.up"}
+    (event,) = TRANSFORM.translator(made).feed(
+        StreamEvent({
+            "type": "content_block_start",
+            "content_block": {"type": "tool_use", "id": "c", "name": wired(made, "look.up"), "input": {}},
+        })
+    )
+    assert event == ToolCallDelta(0, id="c", name="look.up")
+
+
+def test_an_earlier_call_has_the_name_that_the_function_has_now() -> None:
+    """The model sees one function, not two."""
+    made = request(HI, CALLING, RESULT, tools=TOOLS)
+    assert made.messages[1]["content"][0]["name"] == wired(made, "look")
+
+
+@pytest.mark.parametrize(
+    ("params", "choice"),
+    [
+        pytest.param({}, None, id="left-out"),
+        pytest.param({"tool_choice": "auto"}, None, id="auto"),
+        pytest.param({"tool_choice": "none"}, {"type": "none"}, id="none"),
+        pytest.param({"tool_choice": "required"}, {"type": "any"}, id="required"),
+        pytest.param({"tool_choice": LOOK_UP}, {"type": "tool", "name": "look.up"}, id="named"),
+        pytest.param(
+            {"parallel_tool_calls": False}, {"type": "auto", "disable_parallel_tool_use": True}, id="one-at-a-time"
+        ),
+        pytest.param({"parallel_tool_calls": True}, None, id="several-at-a-time"),
+        pytest.param(
+            {"tool_choice": "required", "parallel_tool_calls": False},
+            {"type": "any", "disable_parallel_tool_use": True},
+            id="required-one",
+        ),
+        pytest.param(
+            {"tool_choice": LOOK_UP, "parallel_tool_calls": False},
+            {"type": "tool", "name": "look.up", "disable_parallel_tool_use": True},
+            id="named-one",
+        ),
+        pytest.param({"tool_choice": "none", "parallel_tool_calls": False}, {"type": "none"}, id="none-of-one"),
+    ],
+)
+def test_the_choice_of_functions_is_told_in_anthropics_words(
+    params: dict[str, Any], choice: dict[str, Any] | None
+) -> None:
+    """And not at all where it is what the model does anyway."""
+    made = request(HI, tools=TOOLS, **params)
+    if choice and "name" in choice:
+        choice = {**choice, "name": wired(made, choice["name"])}
+    assert made.body.get("tool_choice") == choice
+    assert ("tool_choice" in made.body) is (choice is not None)
+
+
+# The form of the answer
+
+
+@pytest.mark.parametrize("tools", [[], TOOLS], ids=["alone", "with-functions"])
+def test_a_schema_for_the_answer_goes_into_the_body(tools: list[dict[str, Any]]) -> None:
+    """As the API takes it; the prompt stays the caller's."""
+    made = request({"role": "system", "content": "a"}, HI, response_format=WANTED, tools=tools)
+    form = {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}}
+    assert made.body == {"output_config": {"format": form}}
+    assert made.system_prompt == "a"
+
+
+@pytest.mark.parametrize("system", [[], [{"role": "system", "content": "a"}]], ids=["alone", "after-the-callers"])
+def test_any_json_object_is_asked_for_in_words(system: list[dict[str, Any]]) -> None:
+    """The API has no word for it."""
+    made = request(*system, HI, response_format={"type": "json_object"})
+    assert made.body == {}
+    *before, asked = made.system_prompt.split("\n\n")
+    assert before == [each["content"] for each in system]
+    assert "JSON object" in asked
+
+
+def test_plain_text_is_not_asked_for() -> None:
+    """It is what comes anyway."""
+    assert request(HI, response_format={"type": "text"}) == request(HI)
+
+
+# Reasoning
+
+FORCED: dict[str, Any] = {"tools": TOOLS, "tool_choice": "required"}
+
+
+@pytest.mark.parametrize(
+    ("params", "thinks", "thinking"),
+    [
+        pytest.param({}, True, None, id="left-out"),
+        pytest.param({"thinking": {"type": "disabled"}}, False, None, id="disabled"),
+        pytest.param(
+            {"thinking": {"type": "adaptive"}}, True, {"type": "adaptive", "display": "summarized"}, id="adaptive"
+        ),
+        pytest.param(
+            {"thinking": {"type": "enabled", "budget_tokens": 2000}},
+            True,
+            {"type": "enabled", "budget_tokens": 2000, "display": "summarized"},
+            id="budget",
+        ),
+        pytest.param(
+            {"thinking": {"type": "adaptive", "display": "omitted"}},
+            True,
+            {"type": "adaptive", "display": "omitted"},
+            id="the-callers-display",
+        ),
+        pytest.param(FORCED, False, None, id="a-forced-call"),
+        pytest.param({**FORCED, "tool_choice": LOOK_UP}, False, None, id="a-named-call"),
+        pytest.param({**FORCED, "thinking": {"type": "disabled"}}, False, None, id="a-forced-call-and-disabled"),
+        pytest.param({**FORCED, "reasoning_effort": "high"}, False, None, id="a-forced-call-and-an-effort"),
+        pytest.param({**FORCED, "tool_choice": "none"}, True, None, id="no-call"),
+    ],
+)
+def test_reasoning_is_switched_as_asked_and_off_for_a_forced_call(
+    params: dict[str, Any], thinks: bool, thinking: dict[str, Any] | None
+) -> None:
+    """Claude cannot do both."""
+    made = request(HI, **params)
+    assert (made.thinks, made.body.get("thinking")) == (thinks, thinking)
+
+
+def test_earlier_reasoning_goes_back_under_the_models_full_name() -> None:
+    """The CLI knows it by no other."""
+    block = {"type": "thinking", "thinking": "hm", "signature": "s"}
+    made = request(HI, {"role": "assistant", "content": "a", "thinking_blocks": [block]}, HI)
+    assert made.messages[1] == {
+        "role": "assistant",
+        "content": [block, {"type": "text", "text": "a"}],
+        "model": "claude-sonnet-5-5",
+    }

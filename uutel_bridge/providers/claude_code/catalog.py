@@ -20,14 +20,29 @@ def _model(name: str, *, input_cost: float, output_cost: float, cache_read_cost:
     )
 
 
+_FAMILIES = {
+    "claude-sonnet-5-5": ("sonnet",),
+    "claude-opus-5-5": ("opus", "default"),
+    "claude-haiku-5-5": ("haiku",),
+    "claude-fable-5-2": ("fable",),
+}
+"""Full names and the CLI's own short ones (2.1.330)."""
+
 # Read from the costs that Claude Code 2.1.330 reports for known numbers of tokens.
+_PRICES = {
+    "claude-sonnet-5-5": (2.0, 10.0, 0.10),
+    "claude-opus-5-5": (4.0, 20.0, 0.20),
+    "claude-haiku-5-5": (0.1, 0.5, 0.01),  # five times that once a prompt exceeds 100,000 tokens
+    "claude-fable-5-2": (8.0, 40.0, 0.20),
+}
+
 MODELS = tuple(
-    _model(name, input_cost=prices[0], output_cost=prices[1], cache_read_cost=prices[2])
-    for names, prices in {
-        ("sonnet", "claude-sonnet-5-5"): (2.0, 10.0, 0.10),
-        ("opus", "default", "claude-opus-5-5"): (4.0, 20.0, 0.20),
-        ("haiku", "claude-haiku-5-5"): (0.1, 0.5, 0.01),  # five times that once a prompt exceeds 100,000 tokens
-        ("fable", "claude-fable-5-2"): (8.0, 40.0, 0.20),
-    }.items()
-    for name in names
+    _model(name, input_cost=_PRICES[full][0], output_cost=_PRICES[full][1], cache_read_cost=_PRICES[full][2])
+    for full, short in _FAMILIES.items()
+    for name in (*short, full)
 )
+
+
+def full_name(name: str) -> str:
+    """The model that a short name stands for; any other name stands for itself."""
+    return next((full for full, short in _FAMILIES.items() if name in short), name)

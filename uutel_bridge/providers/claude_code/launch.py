@@ -14,6 +14,9 @@ from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import Launch
 from uutel_bridge.providers.claude_code.auth import LOGIN_VARIABLES
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
+from uutel_bridge.providers.claude_code.session_file import in_file, session_file
+
+_FILE = "conversation.jsonl"
 
 _MAX_USES = 50
 """A process grows by 2 MB a turn or so; a fresh one is made after this many."""
@@ -42,12 +45,17 @@ _ENVIRONMENT: Mapping[str, str] = {
     "DISABLE_AUTOUPDATER": "1",
     "DISABLE_COMPACT": "1",  # else a long conversation is summarised behind the caller's back
     "ENABLE_TOOL_SEARCH": "0",
+    "CLAUDE_CODE_MAX_MCP_DESCRIPTION_LENGTH": "1000000",  # else it cuts a function's description at 4096 characters
     "CLAUDE_CODE_MAX_RETRIES": "0",  # its own retries last minutes and repeat text
     "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_RETRY": "1",
     "CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK": "1",
     "CLAUDE_CODE_DISABLE_LEGACY_MODEL_REMAP": "1",  # else a newer model answers in place of an old one
+    "ANTHROPIC_BETAS": "structured-outputs-2025-12-15",  # as the CLI does for its own requests with a schema
 }
+
+_SCRATCH = ("CLAUDE_CODE_TMPDIR", "XDG_CACHE_HOME")
+"""Folders that the CLI leaves files in: a probe's remains, and a log that names each function that was called."""
 
 _ANY_TURN: Mapping[bool, tuple[str, ...]] = {
     True: ("--model=sonnet", "--system-prompt=replaced by every turn"),
@@ -60,7 +68,10 @@ _ALLOWED = (*COMMON, *LOGIN_VARIABLES)
 
 
 def plan(launch: Launch[ClaudeCodeRequest]) -> LaunchPlan:
-    """The command line and environment: one for all requests of a warm process, or one for this request alone."""
+    """The command line and environment: one for all requests of a warm process, or one for this request alone.
+
+    A long conversation has a process of its own, too: to be told it turn by turn would take longer than to start one.
+    """
     request = launch.request
     extra = dict(_ENVIRONMENT)
     allowed = set(_ALLOWED)
@@ -69,24 +80,29 @@ def plan(launch: Launch[ClaudeCodeRequest]) -> LaunchPlan:
     if launch.settings.api_key:
         extra["ANTHROPIC_API_KEY"] = launch.settings.api_key.get_secret_value()
         allowed.discard("CLAUDE_CODE_OAUTH_TOKEN")
-    if not launch.warm:
+    many_turns = launch.warm and not in_file(request.messages)
+    if not many_turns:
         extra |= {name: value for name, value in turn_environment(request).items() if value}
+    conversation = session_file(request.messages) if launch.warm and not many_turns else None
     return LaunchPlan(
         argv=(
             launch.executable,
             *_FLAGS,
-            *(_ANY_TURN[bool(request.system_prompt)] if launch.warm else _one_turn(request)),
+            *(_ANY_TURN[bool(request.system_prompt)] if many_turns else _one_turn(request)),
         ),
         env=child_environment(launch.environment, allow=allowed, pass_env=launch.settings.pass_env, extra=extra),
         cwd=launch.cwd,
-        scratch_env=("CLAUDE_CODE_TMPDIR",),
-        max_uses=_MAX_USES if launch.warm else 1,
+        scratch_env=_SCRATCH,
+        scratch_argv=(f"--resume={{scratch}}/{_FILE}",) if conversation else (),
+        files=((_FILE, conversation),) if conversation else (),
+        max_uses=_MAX_USES if many_turns else 1,
     )
 
 
 def _one_turn(request: ClaudeCodeRequest) -> tuple[str, ...]:
     effort = (f"--effort={request.effort}",) if request.effort else ()
-    return (f"--model={request.model}", "--system-prompt=", *effort)
+    allowed = (f"--allowedTools={request.server.permission}",) if request.server else ()
+    return (f"--model={request.model}", "--system-prompt=", *effort, *allowed)
 
 
 def turn_environment(request: ClaudeCodeRequest) -> dict[str, str]:
@@ -94,4 +110,5 @@ def turn_environment(request: ClaudeCodeRequest) -> dict[str, str]:
     return {
         "CLAUDE_CODE_EXTRA_BODY": orjson.dumps(request.body).decode() if request.body else "",
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(request.max_tokens) if request.max_tokens else "",
+        "CLAUDE_CODE_DISABLE_THINKING": "" if request.thinks else "1",
     }

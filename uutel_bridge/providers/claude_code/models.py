@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from uutel_bridge.core.errors import ProtocolError
+from uutel_bridge.providers.claude_code.tools import ToolServer
 
 _EVIDENCE = 500
 
@@ -21,11 +22,17 @@ class ClaudeCodeRequest:
     model: str
     system_prompt: str
     messages: tuple[Mapping[str, Any], ...]
-    """Anthropic-shaped `{role, content}`; the last one is the user's."""
+    """Anthropic-shaped `{role, content}`; the last one is the user's, of text or of functions' results."""
     max_tokens: int | None = None
     effort: str | None = None
+    thinks: bool = True
+    """False: the model shall not reason."""
+    server: ToolServer | None = None
+    """The caller's functions."""
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The caller's name of each function by the one on the wire."""
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Fields of the Messages API that the CLI has no flag for (`temperature`, `top_p`, `stop_sequences`)."""
+    """Fields of the Messages API that the CLI has no flag for (`temperature`, `tool_choice`, `output_config`)."""
 
 
 class _Line(BaseModel):
@@ -41,11 +48,14 @@ class StreamEvent:
     event: Mapping[str, Any]
 
 
-class Status(_Line):
-    """What the CLI is about to do; written just before a request to the model."""
+class System(_Line):
+    """What the CLI says of itself: how it is set up, at the start of a turn; what it is about to do."""
 
+    subtype: str = ""
     status: object = None
-    """`requesting`; other kinds of `system` lines have none, or something else of their own."""
+    """`requesting`, just before a request to the model; other kinds have none, or something else of their own."""
+    tools: tuple[str, ...] = ()
+    """Of `init`: what the model will be told of."""
 
 
 class AssistantMessage(_Line):
@@ -55,16 +65,23 @@ class AssistantMessage(_Line):
     """The CLI's word for the failure (`rate_limit`); None for the model's own blocks."""
 
 
-class RateLimitInfo(_Line):
-    """Where the login stands in its plan's limits."""
+class RateLimitWindow(_Line):
+    """One of a plan's limits."""
 
-    status: str = ""
+    utilization: float | None = None
     resetsAt: float | None = None  # noqa: N815  # the vendor's spelling
+    status: str = ""
+
+
+class RateLimitInfo(RateLimitWindow):
+    """Where the login stands in its plan's limits; its own numbers are those of the window `rateLimitType`."""
+
     rateLimitType: str | None = None  # noqa: N815
+    unifiedWindows: Mapping[str, RateLimitWindow] = {}  # noqa: N815
 
 
 class RateLimitEvent(_Line):
-    """Comes once a request."""
+    """Comes with the first answer, and again when something has changed."""
 
     rate_limit_info: RateLimitInfo
 
@@ -108,14 +125,25 @@ class ControlResponse(_Line):
     response: ControlReply
 
 
-ClaudeCodeResponse: TypeAlias = StreamEvent | Status | AssistantMessage | RateLimitEvent | Result | ControlResponse
+class ControlRequest(_Line):
+    """What the CLI asks of us."""
 
-_MODELS: Mapping[str, type[Status | AssistantMessage | RateLimitEvent | Result | ControlResponse]] = {
-    "system": Status,
+    request_id: str
+    request: Mapping[str, Any]
+    """`{subtype, ...}`; of `mcp_message`: `server_name` and `message`, a JSON-RPC message."""
+
+
+ClaudeCodeResponse: TypeAlias = (
+    StreamEvent | System | AssistantMessage | RateLimitEvent | Result | ControlResponse | ControlRequest
+)
+
+_MODELS: Mapping[str, type[System | AssistantMessage | RateLimitEvent | Result | ControlResponse | ControlRequest]] = {
+    "system": System,
     "assistant": AssistantMessage,
     "rate_limit_event": RateLimitEvent,
     "result": Result,
     "control_response": ControlResponse,
+    "control_request": ControlRequest,
 }
 
 

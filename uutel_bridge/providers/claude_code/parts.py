@@ -14,7 +14,7 @@ from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform
 
 
 def _open_session(child: Child, launched: LaunchPlan) -> ClaudeCodeSession:
-    return ClaudeCodeSession(child, reusable=launched.max_uses > 1)
+    return ClaudeCodeSession(child, reusable=launched.max_uses > 1, resumed=bool(launched.files))
 
 
 PARTS: Parts[ClaudeCodeRequest, ClaudeCodeResponse] = Parts(

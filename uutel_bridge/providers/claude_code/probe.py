@@ -10,33 +10,49 @@ from typing import Any
 import anyio
 import orjson
 
-from uutel_bridge.core.errors import ProtocolError, VendorTimeout
+from uutel_bridge.core.errors import BadRequest, ProtocolError, VendorTimeout
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.loopback import LoopbackServer, Request, Response
 from uutel_bridge.core.process import Child, LaunchPlan
 from uutel_bridge.core.provider import Launch
+from uutel_bridge.core.request import read_request
 from uutel_bridge.core.settings import ProviderSettings
 from uutel_bridge.providers.claude_code.launch import plan
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
 from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
+from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform
 
 _SECONDS = 60.0
+
+
+def _turn(model: str, tool: str, *conversation: Mapping[str, Any], **params: Any) -> ClaudeCodeRequest:
+    tools = [{"type": "function", "function": {"name": tool, "parameters": {"type": "object"}}}]
+    transform = ClaudeCodeTransform()
+    return transform.request(
+        read_request(
+            model, conversation, {"tools": tools, **params}, provider="claude-code", supported=transform.supported
+        )
+    )
+
+
+_CALL = {"id": "call_1", "type": "function", "function": {"name": "second_tool", "arguments": '{"a": 1}'}}
 _TURNS = (
-    ClaudeCodeRequest(
-        model="sonnet",
-        system_prompt="first prompt",
-        messages=({"role": "user", "content": "first question"},),
+    _turn(
+        "sonnet",
+        "first_tool",
+        {"role": "system", "content": "first prompt"},
+        {"role": "user", "content": "first question"},
         max_tokens=11,
-        body={"temperature": 0.25},
+        temperature=0.25,
     ),
-    ClaudeCodeRequest(
-        model="haiku",
-        system_prompt="second prompt",
-        messages=(
-            {"role": "user", "content": "earlier question"},
-            {"role": "assistant", "content": [{"type": "text", "text": "earlier answer"}]},
-            {"role": "user", "content": "second question"},
-        ),
+    _turn(
+        "haiku",
+        "second_tool",
+        {"role": "system", "content": "second prompt"},
+        {"role": "user", "content": "earlier question"},
+        {"role": "assistant", "content": "earlier answer", "tool_calls": [_CALL]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "its result"},
+        {"role": "user", "content": "second question"},
     ),
 )
 
@@ -44,7 +60,8 @@ _TURNS = (
 async def probe(executable: str, environment: Mapping[str, str], settings: ProviderSettings) -> bool:
     """Ask one process two unrelated things, and look at what a model would have been sent.
 
-    True if the second request holds all of the second turn and nothing of the first.
+    True if each turn was one request, though the model called a function in the first, and if the second request holds
+    all of the second turn and nothing of the first.
 
     Raises:
         UUError: The CLI did not get so far that a verdict is possible.
@@ -100,40 +117,44 @@ async def _ask(launched: LaunchPlan) -> None:
             async for _ in session.run(turn):
                 pass
             await session.forget()
-    except ProtocolError:
-        return  # it refuses one of the requests: fewer answers than turns were fetched, and that is a verdict
+    except (ProtocolError, BadRequest):
+        return  # it refuses a request or the functions: fewer answers than turns were fetched, and that is a verdict
     finally:
         await session.aclose()
 
 
 def _is_exact(sent: bytes, turn: ClaudeCodeRequest) -> bool:
     body = orjson.loads(sent)
-    said = [_plain(message) for message in body["messages"] if message["role"] != "system"]
     return (
-        said == [_plain(message) for message in turn.messages]
+        [_plain(message) for message in body["messages"] if message["role"] != "system"]
+        == [_plain(message) for message in turn.messages]
+        and {tool["name"] for tool in body["tools"]} == set(turn.names)
         and turn.system_prompt.encode() in sent
         and turn.model in body["model"]
-        and b"first prompt" not in sent
-        and b"first question" not in sent
+        and not any(left in sent for left in (b"first prompt", b"first question", b"first_tool"))
         and "temperature" not in body
         and body["max_tokens"] != _TURNS[0].max_tokens
     )
 
 
-def _plain(message: Mapping[str, Any]) -> tuple[str, str]:
+def _plain(message: Mapping[str, Any]) -> tuple[str, list[Mapping[str, Any]]]:
+    """Role and blocks, whatever form a text has, without marks for the cache."""
     content = message["content"]
-    text = content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
-    return message["role"], text
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return message["role"], [
+        {name: value for name, value in each.items() if name != "cache_control"} for each in blocks
+    ]
 
 
 async def _answer(request: Request, bodies: list[bytes]) -> Response:
     if not request.target.startswith("/v1/messages") or request.method != "POST":
         return Response(status=404)
     bodies.append(request.body)
-    return Response(headers={"content-type": "text/event-stream"}, body=_events())
+    tools = orjson.loads(request.body).get("tools") or [{"name": ""}]
+    return Response(headers={"content-type": "text/event-stream"}, body=_call_of(tools[0]["name"]))
 
 
-async def _events() -> AsyncGenerator[bytes, None]:
+async def _call_of(name: str) -> AsyncGenerator[bytes, None]:
     usage: dict[str, Any] = {"input_tokens": 1, "output_tokens": 1}
     message: dict[str, Any] = {
         "id": "msg_probe",
@@ -145,12 +166,13 @@ async def _events() -> AsyncGenerator[bytes, None]:
         "stop_sequence": None,
         "usage": usage,
     }
+    call: dict[str, Any] = {"type": "tool_use", "id": "toolu_probe", "name": name, "input": {}}
     events: tuple[dict[str, Any], ...] = (
         {"type": "message_start", "message": message},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "ok"}},
+        {"type": "content_block_start", "index": 0, "content_block": call},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{}"}},
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": usage},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": None}, "usage": usage},
         {"type": "message_stop"},
     )
     for event in events:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import anyio
 import orjson
 
-from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError
+from uutel_bridge.core.errors import BadRequest, CLIExited, ProtocolError, UUError
 from uutel_bridge.core.ndjson import LineFramer
 from uutel_bridge.core.process import Child
 from uutel_bridge.providers.claude_code.guard import CLOSED, OPEN, Guard
@@ -21,10 +21,15 @@ from uutel_bridge.providers.claude_code.models import (
     ClaudeCodeRequest,
     ClaudeCodeResponse,
     ControlReply,
+    ControlRequest,
     ControlResponse,
+    RateLimitEvent,
     Result,
+    System,
     decode,
 )
+from uutel_bridge.providers.claude_code.session_file import PLACEHOLDER, in_file
+from uutel_bridge.providers.claude_code.tools import ToolServer, mcp_answer
 
 _START_SECONDS = 60.0
 """A cold start takes half a second; a busy machine may take much longer."""
@@ -35,13 +40,15 @@ _RESET_SECONDS = 10.0
 class ClaudeCodeSession:
     """A process that answers turns.
 
-    A `reusable` one is told each turn's model, system prompt and parameters over its control channel, and forgets
-    the turn afterwards. One that is not was started for its only turn, with everything but the conversation.
+    A `reusable` one is told each turn's model, system prompt, functions and parameters over its control channel, and
+    forgets the turn afterwards. One that is not was started for its only turn, with all of it but the conversation;
+    `resumed`: and with the earlier part of that.
     """
 
-    def __init__(self, child: Child, *, reusable: bool) -> None:
+    def __init__(self, child: Child, *, reusable: bool, resumed: bool = False) -> None:
         self._child = child
         self._reusable = reusable
+        self._resumed = resumed
         self._framer = LineFramer()
         self._lines: deque[bytes] = deque()
         """Read, and not yet looked at: what came before a line of nonsense must not be lost with it."""
@@ -52,6 +59,10 @@ class ClaudeCodeSession:
         """A turn is under way: its result has not been read yet."""
         self._stained = False
         """The conversation holds something that a rewind does not take back."""
+        self._server: ToolServer | None = None
+        """The functions that the CLI has been told of."""
+        self._limits: RateLimitEvent | None = None
+        """As last told; the CLI tells them anew only when they have changed."""
 
     @property
     def alive(self) -> bool:
@@ -75,21 +86,29 @@ class ClaudeCodeSession:
             )
 
     async def run(self, request: ClaudeCodeRequest, /) -> AsyncGenerator[ClaudeCodeResponse, None]:
-        """The messages of one turn, up to its result."""
-        guard = Guard(closing=True)
+        """The messages of one turn, up to its result; just before that, how the plan's limits stand."""
+        guard = Guard(early=self._reusable)
         await self._tell(request)
         while self._asked:
             message = await self._next(guard)
             if guard.too_early:
-                guard = Guard(closing=False)
+                guard = Guard(early=False)
                 await self._rewind()
                 await self._tell(request)
+            elif isinstance(message, RateLimitEvent):
+                self._limits = message
             else:
+                if isinstance(message, Result) and self._limits:
+                    yield self._limits
                 yield message
 
     async def _tell(self, request: ClaudeCodeRequest) -> None:
-        await self._configure(request)
-        await self._replay(request.messages[:-1])
+        if self._reusable:
+            await self._configure(request)
+        else:
+            await self._begin(request)
+        in_place = in_file(request.messages) if self._resumed else 0
+        await self._replay(request.messages[in_place:-1])
         await self._say(request.messages[-1], ask=True)
 
     async def _next(self, guard: Guard) -> ClaudeCodeResponse:
@@ -128,20 +147,35 @@ class ClaudeCodeSession:
         await self._child.aclose()
 
     async def _configure(self, request: ClaudeCodeRequest) -> None:
-        if not self._reusable:
-            await self._control({
-                "subtype": "initialize",
-                "systemPrompt": [request.system_prompt],
-                "systemPromptSnapshot": False,
-            })
-            return
-        # The model is set last, as a setting: set_model asks the API whether there is such a model, with a request.
-        settings = {"model": request.model, "env": {**turn_environment(request), **OPEN}, "effortLevel": request.effort}
+        server = request.server
+        settings = {
+            # The model is set as a setting: set_model asks the API whether there is such a model, with a request.
+            "model": request.model,
+            "env": {**turn_environment(request), **OPEN},
+            "effortLevel": request.effort,
+            "permissions": {"allow": [server.permission] if server else []},
+        }
         prompt = {"system_prompt": request.system_prompt} if request.system_prompt else {}
+        servers = {server.name: {"type": "sdk", "name": server.name}} if server else {}
+        changed = server != self._server
+        self._server = server
         await self._control(
+            *([{"subtype": "mcp_set_servers", "servers": servers}] if changed else []),
             {"subtype": "set_model", "model": "default", **prompt},
             {"subtype": "apply_flag_settings", "settings": settings},
         )
+
+    async def _begin(self, request: ClaudeCodeRequest) -> None:
+        self._server = request.server
+        await self._control({
+            "subtype": "initialize",
+            "systemPrompt": [request.system_prompt],
+            "systemPromptSnapshot": False,
+            "sdkMcpServers": [request.server.name] if request.server else [],
+        })
+        if self._resumed:
+            self._child.forget_files()
+            await self._go_back(PLACEHOLDER, PLACEHOLDER)
 
     async def _replay(self, messages: tuple[Mapping[str, Any], ...]) -> None:
         """Put earlier turns into the conversation, as turns."""
@@ -182,16 +216,19 @@ class ClaudeCodeSession:
             # The turn ended before it began, perhaps because the process hangs: it has to answer something.
             await self._control({"subtype": "apply_flag_settings", "settings": {"env": OPEN}})
             return
-        first, last = self._user_lines[0], self._user_lines[-1]
+        await self._go_back(self._user_lines[0], self._user_lines[-1])
+        self._user_lines.clear()
+
+    async def _go_back(self, target: str, last_seen: str) -> None:
+        """Take the conversation back to before `target`, if nothing came after `last_seen`."""
         (reply,) = await self._control({
             "subtype": "rewind_conversation",
-            "target_message_uuid": first,
-            "last_seen_user_message_uuid": last,
+            "target_message_uuid": target,
+            "last_seen_user_message_uuid": last_seen,
         })
         said = reply.response or {}
         if said.get("rewound") is not True:
             raise ProtocolError("claude did not forget the conversation.", evidence=str(said.get("reason", "")))
-        self._user_lines.clear()
 
     async def _control(self, *requests: Mapping[str, Any]) -> list[ControlReply]:
         """Send control requests in one go, and wait for all their answers.
@@ -223,12 +260,39 @@ class ClaudeCodeSession:
     async def _send(self, line: Mapping[str, Any]) -> None:
         await self._child.send(orjson.dumps(line) + b"\n")
 
+    async def _serve(self, asked: ControlRequest) -> None:
+        """Answer a request of the CLI's: all that is expected is MCP, for the functions it has been told of."""
+        request = asked.request
+        about = {"request_id": asked.request_id}
+        if request.get("subtype") != "mcp_message" or self._server is None:
+            reply: Mapping[str, Any] = {"subtype": "error", **about, "error": "not supported"}
+        else:
+            try:
+                answer = mcp_answer(self._server, request["message"])
+            except KeyError as exc:
+                raise ProtocolError("claude sent an MCP message without what belongs in it.") from exc
+            if answer is None:
+                return  # a call; the turn ends with it
+            reply = {"subtype": "success", **about, "response": {"mcp_response": answer}}
+        await self._send({"type": "control_response", "response": reply})
+
+    def _check_tools(self, taken: tuple[str, ...]) -> None:
+        """Whether the CLI offers the model every function: one that it cannot read makes it drop all, silently."""
+        missing = self._server.wire_names.difference(taken) if self._server else ()
+        if missing:
+            names = ", ".join(sorted(name.split("__", 2)[2] for name in missing))
+            raise BadRequest(f"tools: Claude Code did not take these functions: {names}.", param="tools")
+
     async def _read(self) -> ClaudeCodeResponse:
         while True:
             while self._lines:
                 line = self._lines.popleft()
                 message = decode(line) if line else None
-                if message is not None:
+                if isinstance(message, ControlRequest):
+                    await self._serve(message)
+                elif isinstance(message, System) and message.subtype == "init":
+                    self._check_tools(message.tools)
+                elif message is not None:
                     return message
             chunk = await self._child.receive()
             if not chunk:

@@ -10,20 +10,28 @@ import orjson
 import pytest
 
 from uutel_bridge.core.errors import BadRequest, ContextTooLong, ProtocolError, UUError, VendorUnavailable
-from uutel_bridge.core.events import Event, Finished, FinishReason, ReasoningDelta, Started, TextDelta, UsageReport
+from uutel_bridge.core.events import (
+    Event,
+    Finished,
+    FinishReason,
+    ReasoningBlock,
+    ReasoningDelta,
+    Started,
+    TextDelta,
+    UsageReport,
+)
 from uutel_bridge.providers.claude_code.models import (
     ClaudeCodeResponse,
     ControlReply,
     ControlResponse,
     Result,
-    Status,
     StreamEvent,
+    System,
     decode,
 )
-from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform, ClaudeCodeTranslator
+from uutel_bridge.providers.claude_code.translator import ClaudeCodeTranslator
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "claude"
-TRANSFORM = ClaudeCodeTransform()
 
 
 def recorded(name: str) -> list[ClaudeCodeResponse]:
@@ -35,7 +43,7 @@ def recorded(name: str) -> list[ClaudeCodeResponse]:
 
 def play(messages: list[ClaudeCodeResponse]) -> list[Event]:
     """What one turn's messages amount to."""
-    translator = TRANSFORM.translator()
+    translator = ClaudeCodeTranslator()
     return [event for message in messages for event in translator.feed(message)]
 
 
@@ -61,6 +69,9 @@ def test_reasoning_is_told_apart_from_the_answer() -> None:
     """And its signature is nobody's text."""
     events = play(recorded("thinking"))
     assert [event.text for event in events if isinstance(event, ReasoningDelta)] == ["Let me ", "think ", "this over."]
+    assert [event for event in events if isinstance(event, ReasoningBlock)] == [
+        ReasoningBlock("Let me think this over.", "c2lnbmF0dXJl")
+    ]
     assert texts(events) == "After thought: 42."
 
 
@@ -119,6 +130,7 @@ BROKEN = Result(is_error=True, num_turns=2, terminal_reason="aborted_streaming",
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
         ("refusal", "content_filter"),
+        ("tool_use", "tool_calls"),
         ("of_the_next_release", "stop"),
     ],
 )
@@ -238,7 +250,7 @@ def test_the_cost_is_that_of_every_model_the_turn_took() -> None:
     "message",
     [
         pytest.param(ControlResponse(response=ControlReply(subtype="success", request_id="u1")), id="control-answer"),
-        pytest.param(Status(status="requesting"), id="status"),
+        pytest.param(System(status="requesting"), id="status"),
     ],
 )
 def test_what_is_meant_for_the_session_is_not_an_event(message: ClaudeCodeResponse) -> None:
@@ -246,7 +258,7 @@ def test_what_is_meant_for_the_session_is_not_an_event(message: ClaudeCodeRespon
     assert play([begun(), message, delta("a"), ended("end_turn"), STOP, DONE])[1] == TextDelta("a")
 
 
-@pytest.mark.parametrize("kind", ["ping", "content_block_start", "content_block_stop", "error", "of_the_next_release"])
+@pytest.mark.parametrize("kind", ["ping", "content_block_stop", "error", "of_the_next_release"])
 def test_an_event_that_says_nothing_of_the_answer_is_passed_over(kind: str) -> None:
     """New ones may come with every release."""
     assert ClaudeCodeTranslator().feed(StreamEvent({"type": kind})) == ()
@@ -264,6 +276,12 @@ def test_a_delta_that_is_not_text_is_passed_over(kind: str) -> None:
         pytest.param({"type": "message_start"}, id="start-of-nothing"),
         pytest.param({"type": "message_start", "message": {"id": "m1"}}, id="start-without-model"),
         pytest.param({"type": "message_start", "message": None}, id="start-null"),
+        pytest.param({"type": "content_block_start"}, id="block-of-nothing"),
+        pytest.param({"type": "content_block_start", "content_block": {}}, id="block-without-type"),
+        pytest.param({"type": "content_block_start", "content_block": {"type": "tool_use"}}, id="call-without-id"),
+        pytest.param(
+            {"type": "content_block_start", "content_block": {"type": "redacted_thinking"}}, id="redacted-without-data"
+        ),
         pytest.param({"type": "content_block_delta"}, id="no-delta"),
         pytest.param({"type": "content_block_delta", "delta": {}}, id="delta-without-type"),
         pytest.param({"type": "content_block_delta", "delta": {"type": "text_delta"}}, id="text-without-text"),
@@ -279,7 +297,7 @@ def test_an_event_without_what_belongs_in_it_is_an_error_of_ours(event: dict[str
 
 def test_each_turn_has_a_translator_of_its_own() -> None:
     """Nothing of one turn is in the next."""
-    failed = TRANSFORM.translator()
+    failed = ClaudeCodeTranslator()
     with pytest.raises(UUError):
         failed.feed(BROKEN)
     assert play([begun(), delta("a"), ended("end_turn"), STOP, DONE])[-1] == Finished("stop")

@@ -1,0 +1,53 @@
+"""How the login stands in its plan's limits: told with every answer, and by an error when one is reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import litellm
+import pytest
+
+from tests.conformance.world import World, system, user
+from tests.emulators.messages_api import scenarios
+
+RESETS_AT = scenarios.RESETS_AT
+
+WARNING = {
+    "five_hour": {"utilization": 0.2, "resets_at": RESETS_AT, "status": "allowed"},
+    "seven_day": {"utilization": 0.83, "resets_at": RESETS_AT, "status": "allowed_warning"},
+}
+
+
+async def whole(world: World) -> dict[str, Any]:
+    """The hidden parameters of an answer in one piece."""
+    response = await litellm.acompletion(world.model, [system("Be brief."), user(world.marker("rate_warning"))])
+    return response._hidden_params
+
+
+async def stream(world: World) -> dict[str, Any]:
+    """Those that its chunks brought, all together."""
+    chunks: Any = await litellm.acompletion(
+        world.model, [system("Be brief."), user(world.marker("rate_warning"))], stream=True
+    )
+    return {name: value async for chunk in chunks for name, value in chunk._hidden_params.items()}
+
+
+@pytest.mark.parametrize("ask", [whole, stream])
+async def test_an_answer_says_how_much_of_the_plan_is_used(world: World, ask: Any) -> None:
+    """Each window with its utilisation, its reset and the vendor's word; also where the CLI does not repeat itself."""
+    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+        for _ in range(3):
+            assert (await ask(world))["uutel_limits"] == WARNING
+        assert world.processes_started == 1
+
+
+async def test_a_limit_is_told_each_time_that_it_stops_a_request(world: World) -> None:
+    """Which one and until when, in headers that the Router reads; from one process as well."""
+    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+        for _ in range(2):
+            with pytest.raises(litellm.RateLimitError) as caught:
+                await litellm.acompletion(world.model, [user(world.marker("limit"))])
+            headers = caught.value.response.headers
+            assert (headers["x-uutel-limit-scope"], headers["x-uutel-resets-at"]) == ("five_hour", str(RESETS_AT))
+            assert int(headers["retry-after"]) > 0
+        assert world.processes_started == 1
