@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import uutel_bridge
+from tests.conformance.requirements import REQUIREMENTS
 from tests.conformance.world import World, claude_code
 
 
@@ -14,3 +15,11 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     uutel_bridge.register()
     with claude_code(request.param) as world:
         yield world
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test can only keep a promise that was made."""
+    for item in items:
+        for mark in item.iter_markers("requirement"):
+            if unknown := [name for name in mark.args if name not in REQUIREMENTS]:
+                raise pytest.UsageError(f"{item.nodeid}: {unknown[0]!r} is not in tests/conformance/requirements.py")

@@ -74,6 +74,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("scenario", ANSWERS)
+@pytest.mark.requirement("text:whole", "text:sync", "text:finish-reason", "reasoning:text")
 async def test_an_answer_is_the_same_however_it_is_asked_for(world: World, scenario: str, way: str) -> None:
     """Text, reasoning and finish reason, whole or in pieces, and nothing else."""
     answer = await ask(way, world.model, world.marker(scenario))
@@ -89,6 +90,7 @@ async def test_a_stream_agrees_with_itself(world: World) -> None:
     assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * (len(chunks) - 1) + ["stop"]
 
 
+@pytest.mark.requirement("text:streamed")
 async def test_pieces_come_as_the_model_says_them(world: World) -> None:
     """A piece is passed on while the model is far from its end, not held back for the whole."""
     marker = world.marker("slow", n=1000)
@@ -102,6 +104,7 @@ async def test_pieces_come_as_the_model_says_them(world: World) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.requirement("text:streamed")
 async def test_a_long_stream_is_whole_and_in_order(world: World) -> None:
     """Twenty thousand pieces, none lost, none twice."""
     with anyio.fail_after(240):
@@ -112,6 +115,7 @@ async def test_a_long_stream_is_whole_and_in_order(world: World) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("usage:tokens", "usage:cost")
 async def test_usage_is_the_vendors_count(world: World, way: str) -> None:
     """Cached tokens are part of the prompt in OpenAI's count, and named apart; the price is the vendor's own."""
     for _ in range(2):  # the CLI's own sums run over a whole process
@@ -124,6 +128,7 @@ async def test_usage_is_the_vendors_count(world: World, way: str) -> None:
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if model.name.startswith("claude-")], ids=lambda m: m.name)
+@pytest.mark.requirement("usage:cost")
 async def test_prices_known_beforehand_are_the_vendors(world: World, model: Any) -> None:
     """What LiteLLM's table says of a model is what the CLI charges in the end."""
     response = await litellm.acompletion(f"uutel/claude-code/{model.name}", [user(world.marker("usage"))])
@@ -135,6 +140,7 @@ async def test_prices_known_beforehand_are_the_vendors(world: World, model: Any)
     )
 
 
+@pytest.mark.requirement("usage:model")
 async def test_an_answer_says_which_model_gave_it(world: World) -> None:
     """The hidden parameters name what an alias does not, whole and in every chunk."""
     response = await litellm.acompletion(world.model, [user(world.marker("text"))])
@@ -146,6 +152,7 @@ async def test_an_answer_says_which_model_gave_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("way", ["async", "sync"])
+@pytest.mark.requirement("choices:whole")
 async def test_several_choices_are_several_turns(world: World, way: str) -> None:
     """Each choice is an answer of its own, and all of them are counted."""
     marker = world.marker("usage")
@@ -162,6 +169,7 @@ async def test_several_choices_are_several_turns(world: World, way: str) -> None
 
 @pytest.mark.parametrize("scenario", ANSWERS)
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("text:one-request")
 async def test_a_call_is_one_request_to_the_model(world: World, scenario: str, way: str) -> None:
     """The CLI asks nothing on the side, and nothing more after an answer that it would like to mend."""
     # A model takes its time; one that does not might be asked again before anybody can say no.

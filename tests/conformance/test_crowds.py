@@ -68,6 +68,7 @@ def most_at_once(world: World, markers: list[str]) -> int:
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.requirement("processes:crowd")
 async def test_a_crowd_is_served_by_a_few_processes(world: World, streamed: bool) -> None:
     """Everybody gets the answer to their own question, and there are never more processes than allowed."""
     crowd, allowed = CROWDS[world.kind]

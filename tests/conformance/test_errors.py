@@ -61,6 +61,7 @@ async def it_still_works(world: World) -> None:
 
 
 @pytest.mark.parametrize("scenario", FAILURES)
+@pytest.mark.requirement("errors:typed")
 async def test_a_failure_has_its_class_and_the_vendors_words(world: World, scenario: str) -> None:
     """Provider and status are right, too, and the process can be used again or is replaced."""
     cls, words = FAILURES[scenario]
@@ -74,6 +75,7 @@ async def test_a_failure_has_its_class_and_the_vendors_words(world: World, scena
 
 
 @pytest.mark.parametrize("scenario", FAILURES)
+@pytest.mark.requirement("errors:streamed")
 async def test_a_failing_stream_ends_in_the_same_failure(world: World, scenario: str) -> None:
     """After all that the model had said. What may pass by itself comes in LiteLLM's wrapper for broken streams."""
     cls, words = FAILURES[scenario]
@@ -90,6 +92,7 @@ async def test_a_failing_stream_ends_in_the_same_failure(world: World, scenario:
     await it_still_works(world)
 
 
+@pytest.mark.requirement("limits:reached")
 async def test_a_used_up_plan_says_which_limit_and_until_when(world: World) -> None:
     """In headers, where LiteLLM has no field for it."""
     with pytest.raises(lite.RateLimitError) as caught:
@@ -101,6 +104,7 @@ async def test_a_used_up_plan_says_which_limit_and_until_when(world: World) -> N
 # Further tries
 
 
+@pytest.mark.requirement("errors:retried")
 async def test_a_passing_trouble_is_tried_again(world: World) -> None:
     """With pauses, until it works; the answer tells how many tries it took."""
     marker = world.marker("flaky_e529", times=2)
@@ -128,6 +132,7 @@ async def test_a_caller_with_retries_of_its_own_gets_those(world: World) -> None
     ("scenario", "requests"),
     [("limit", 1), ("e500", 1), ("e403", 1), ("e400", 3), ("e404", 2)],  # the CLI itself asks again after the last two
 )
+@pytest.mark.requirement("errors:retried")
 async def test_what_will_not_pass_is_not_tried_again(world: World, scenario: str, requests: int) -> None:
     """A used-up plan, a bad request, a missing right."""
     marker = world.marker(scenario)
@@ -168,6 +173,7 @@ async def test_retries_can_be_switched_off(world: World) -> None:
 
 @pytest.mark.parametrize("way", ["whole", "stream"])
 @pytest.mark.parametrize("scenario", ["hang", "hang0", "slow"])
+@pytest.mark.requirement("parameters:timeout")
 async def test_no_call_outlasts_its_timeout(world: World, scenario: str, way: str) -> None:
     """Nothing was said, or not all of it: the caller is free again, and so is the process."""
     with anyio.fail_after(60), pytest.raises(lite.Timeout, match="within 1 s"):
@@ -214,6 +220,7 @@ def refused_at_once(world: World, cls: type[Exception], words: str) -> Iterator[
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
+@pytest.mark.requirement("errors:login")
 async def test_without_a_login_the_call_says_how_to_log_in(world: World, stream: bool, sync: bool) -> None:
     """Before anything is started."""
     path = world.home / ".claude" / ".credentials.json"

@@ -167,6 +167,7 @@ WAYS_OUT = [
 
 
 @pytest.mark.parametrize("way_out", WAYS_OUT, ids=lambda way: way.__name__)
+@pytest.mark.requirement("processes:cancelled")
 async def test_who_leaves_takes_the_request_along(alone: World, way_out: Any) -> None:
     """The model's answer is broken off, and the process forgets the request and serves the next one."""
     with anyio.fail_after(BOUND):
@@ -316,6 +317,7 @@ INTERRUPTED = {
 
 
 @pytest.mark.parametrize("code", INTERRUPTED.values(), ids=INTERRUPTED)
+@pytest.mark.requirement("processes:ended")
 def test_an_interrupt_ends_the_program_and_all_it_started(world: World, code: str) -> None:
     """Ctrl-C is a KeyboardInterrupt where the program waits, and no process outlives it."""
     marker = world.marker("slow", n=600, delay=0.1)
@@ -339,6 +341,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("end", "status"), ENDS.values(), ids=ENDS)
+@pytest.mark.requirement("processes:ended")
 def test_a_program_can_end_in_mid_stream(world: World, end: str, status: int) -> None:
     """Whatever ends it, its exit status is its own, and no process outlives it."""
     marker = world.marker("slow", n=600, delay=0.1)
@@ -350,6 +353,7 @@ def test_a_program_can_end_in_mid_stream(world: World, end: str, status: int) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+@pytest.mark.requirement("processes:ended")
 def test_a_program_that_is_killed_takes_its_processes_along(world: World, number: int) -> None:
     """It cannot tell them; they end by themselves with the answer that they were at."""
     marker = world.marker("slow", n=10, delay=0.2)

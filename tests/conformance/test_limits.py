@@ -33,6 +33,7 @@ async def stream(world: World) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("ask", [whole, stream])
+@pytest.mark.requirement("limits:windows")
 async def test_an_answer_says_how_much_of_the_plan_is_used(world: World, ask: Any) -> None:
     """Each window with its utilisation, its reset and the vendor's word; also where the CLI does not repeat itself."""
     with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
@@ -41,6 +42,7 @@ async def test_an_answer_says_how_much_of_the_plan_is_used(world: World, ask: An
         assert world.processes_started == 1
 
 
+@pytest.mark.requirement("limits:reached")
 async def test_a_limit_is_told_each_time_that_it_stops_a_request(world: World) -> None:
     """Which one and until when, in headers that the Router reads; from one process as well."""
     with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):

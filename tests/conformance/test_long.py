@@ -44,6 +44,7 @@ def odd() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("conversation", [talk, work, odd])
+@pytest.mark.requirement("conversation:long")
 async def test_a_long_conversation_arrives_like_a_short_one(world: World, conversation: Any) -> None:
     """Every text, call and result in its place, whatever it looks like."""
     marker = world.marker("text")
@@ -75,6 +76,7 @@ def _expected(turns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return blocks
 
 
+@pytest.mark.requirement("cache:prefix")
 async def test_the_prompt_cache_outlives_the_way_a_conversation_is_told(world: World) -> None:
     """From the last short request to the first long one the prefix is the same, byte by byte."""
     marker = world.marker("text")
@@ -94,6 +96,7 @@ def _files(world: World) -> Iterator[Path]:
         yield from (file for file in folder.rglob("*") if file.is_file())
 
 
+@pytest.mark.requirement("sealed:disk")
 async def test_nothing_of_a_long_conversation_stays_on_disk(world: World) -> None:
     """It goes through a private file, which is gone before the model answers."""
     marker = world.marker("hang")
@@ -106,6 +109,7 @@ async def test_nothing_of_a_long_conversation_stays_on_disk(world: World) -> Non
     assert found == []
 
 
+@pytest.mark.requirement("conversation:too-long")
 async def test_a_conversation_too_long_for_the_model_is_refused_not_shortened(world: World) -> None:
     """By the CLI's own estimate, before anything is sent; long and short ways alike."""
     for turns in (1, 60):

@@ -70,6 +70,7 @@ def test_threads_share_the_processes(world: World) -> None:
         assert world.processes_started == 2
 
 
+@pytest.mark.requirement("text:sync")
 async def test_a_sync_call_may_block_a_running_loop(alone: World) -> None:
     """The answer does not need that loop."""
     ask(alone, "in a hurry")
@@ -109,6 +110,7 @@ async def answer(routed: litellm.Router, marker: str, *, streamed: bool) -> str:
     return response.choices[0].message.content
 
 
+@pytest.mark.requirement("errors:router")
 async def test_the_router_tries_again_as_often_as_it_was_told(world: World) -> None:
     """And the bridge does not try on top of that."""
     enough, too_few = world.marker("e529", times=2), world.marker("e529", times=9)
@@ -129,6 +131,7 @@ async def test_the_router_tries_again_as_often_as_it_was_told(world: World) -> N
         ("e529", 1, True),
     ],
 )
+@pytest.mark.requirement("errors:router")
 async def test_the_router_falls_back_on_errors_of_ours(world: World, scenario: str, times: int, streamed: bool) -> None:
     """To the other model, which gives the whole answer."""
     marker = world.marker(scenario, times=times)

@@ -66,6 +66,7 @@ async def failure(world: World, marker: str, **options: Any) -> UUError:
         ("close_stdout", CLIExited, ""),
     ],
 )
+@pytest.mark.requirement("processes:failed")
 async def test_a_process_that_fails_is_an_error_and_the_next_request_works(
     world: World, scenario: str, kind: type[UUError], evidence: str, used: bool
 ) -> None:
@@ -184,6 +185,7 @@ async def test_a_process_that_cannot_forget_is_not_used_again(world: World) -> N
         assert world.processes_started == 2
 
 
+@pytest.mark.requirement("processes:failed")
 async def test_a_process_killed_in_mid_answer_is_an_error(world: World) -> None:
     """In a call and in a stream, before its first word and after."""
     with world.settings(**MAX_PROCESSES), anyio.fail_after(BOUND):

@@ -43,6 +43,9 @@ PARAMETERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.requirement(
+    "parameters:max_tokens", "parameters:temperature", "parameters:top_p", "parameters:stop", "reasoning:effort"
+)
 async def test_parameters_arrive_under_the_vendors_names(world: World, name: str) -> None:
     """Exactly what was asked for, and the CLI's defaults for the rest."""
     given, expected = PARAMETERS[name]
@@ -65,6 +68,7 @@ async def test_parameters_arrive_under_the_vendors_names(world: World, name: str
         ("a-model-of-next-year", "a-model-of-next-year"),
     ],
 )
+@pytest.mark.requirement("models:names")
 async def test_models_go_by_alias_or_full_name(world: World, name: str, model: str) -> None:
     """The CLI's aliases work, and any other name goes through as it is, without a request to try it out."""
     marker = world.marker("text")
@@ -100,6 +104,7 @@ async def test_the_stored_login_is_used(world: World) -> None:
     assert "x-api-key" not in headers
 
 
+@pytest.mark.requirement("parameters:api_key")
 async def test_a_key_in_the_call_replaces_the_login(world: World) -> None:
     """For this call only; the login's token does not travel beside it."""
     marker, after = world.marker("text"), world.marker("text")
@@ -111,6 +116,7 @@ async def test_a_key_in_the_call_replaces_the_login(world: World) -> None:
     assert "made-up-key" not in str(world.body(after).headers)
 
 
+@pytest.mark.requirement("parameters:api_base")
 async def test_an_address_in_the_call_wins(world: World) -> None:
     """`api_base` names another server for this call only."""
     marker, after = world.marker("text"), world.marker("text")

@@ -90,6 +90,7 @@ async def refused(world: World, cls: type[Exception], words: str, messages: Any,
 
 
 @pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.requirement("parameters:checked")
 async def test_a_conversation_that_cannot_be_right_is_refused(world: World, name: str) -> None:
     """The error says which message, and what of it."""
     messages, words = MESSAGES[name]
@@ -97,6 +98,7 @@ async def test_a_conversation_that_cannot_be_right_is_refused(world: World, name
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.requirement("parameters:checked")
 async def test_a_parameter_that_cannot_be_right_is_refused(world: World, name: str) -> None:
     """The error names it."""
     given, words = PARAMETERS[name]
@@ -110,6 +112,7 @@ async def test_a_parameter_that_cannot_be_carried_out_is_refused(world: World, n
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
+@pytest.mark.requirement("parameters:dropped")
 async def test_it_is_left_out_if_the_caller_says_so(world: World, name: str) -> None:
     """`drop_params` is LiteLLM's word for it."""
     marker = world.marker("text")

@@ -61,6 +61,7 @@ async def ask(world: World) -> str:
     return marker
 
 
+@pytest.mark.requirement("sealed:environment")
 async def test_a_hostile_environment_leaves_no_trace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys, addresses, headers, models and switches that lie around are not the caller's."""
     with world.settings(), MessagesAPI() as elsewhere, anyio.fail_after(BOUND):
@@ -120,6 +121,7 @@ def hostile_home(home: Path, canary: Path) -> None:
         path.write_text(content, encoding="utf-8")
 
 
+@pytest.mark.requirement("sealed:home")
 async def test_a_hostile_home_leaves_no_trace(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings, hooks, memory files, skills and servers are the user's, for the user's own sessions."""
     home, canary = tmp_path / "home", tmp_path / "canary"
@@ -137,6 +139,7 @@ async def test_a_hostile_home_leaves_no_trace(world: World, tmp_path: Path, monk
     assert json.dumps(world.wire(hostile)).replace(str(home), "HOME") == here
 
 
+@pytest.mark.requirement("sealed:home", "sealed:disk")
 async def test_the_users_own_files_stay_as_they_are(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +168,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.requirement("sealed:network")
 async def test_only_the_account_is_looked_up_elsewhere(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +185,7 @@ async def test_only_the_account_is_looked_up_elsewhere(
     assert bool(proxy.attempts) == (world.kind == "real")
 
 
+@pytest.mark.requirement("sealed:disk")
 async def test_nothing_of_a_conversation_stays_on_disk(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +215,7 @@ def holding(secret: str, *folders: Path) -> list[Path]:
     return [path for path in files if secret in path.name or (path.is_file() and secret.encode() in path.read_bytes())]
 
 
+@pytest.mark.requirement("sealed:logs")
 async def test_logs_hold_no_prompt_no_answer_and_no_token(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

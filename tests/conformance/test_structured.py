@@ -34,6 +34,7 @@ JSON_SCHEMA = {"type": "json_schema", "json_schema": {"name": "answer", "schema"
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("format:json-schema", "format:json-schema:streamed")
 async def test_an_answer_fits_the_schema_that_it_was_asked_to_fit(world: World, way: str) -> None:
     """The vendor itself holds the model to it; the text is the JSON and nothing else."""
     marker = world.marker("json")
@@ -45,6 +46,7 @@ async def test_an_answer_fits_the_schema_that_it_was_asked_to_fit(world: World, 
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("format:pydantic")
 async def test_a_pydantic_class_is_a_schema_too(world: World, way: str) -> None:
     """As LiteLLM takes them; what the vendor cannot enforce is told to the model in words."""
     marker = world.marker("json")
@@ -64,6 +66,7 @@ async def test_effort_and_form_are_told_together(world: World) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("format:tools")
 async def test_functions_and_a_form_go_together(world: World, way: str) -> None:
     """The model calls first, and its answer to the results fits the schema."""
     marker, after = world.marker("tools"), world.marker("json")
@@ -74,6 +77,7 @@ async def test_functions_and_a_form_go_together(world: World, way: str) -> None:
     assert json.loads(choice.message.content) == {"answer": 1}
 
 
+@pytest.mark.requirement("format:json-object")
 async def test_any_json_object_is_asked_for_in_words(world: World) -> None:
     """The vendor has no schema that every object fits."""
     marker = world.marker("json")
@@ -91,6 +95,7 @@ REDACTED = [{"type": "redacted_thinking", "data": "cmVkYWN0ZWQ="}]
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("reasoning:blocks")
 async def test_reasoning_goes_back_to_the_model_with_the_calls_it_led_to(world: World, way: str) -> None:
     """Signed as the vendor gave it, in its place before the call, when the caller sends the message back."""
     marker, after = world.marker("tool_thinking"), world.marker("text")
@@ -105,6 +110,7 @@ async def test_reasoning_goes_back_to_the_model_with_the_calls_it_led_to(world: 
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("reasoning:blocks:hidden")
 async def test_hidden_reasoning_is_kept_for_the_model(world: World, way: str) -> None:
     """Nobody can read it, and the next request brings it back."""
     marker, after = world.marker("redacted"), world.marker("text")
@@ -130,6 +136,7 @@ THINKING: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 
 
 @pytest.mark.parametrize("name", THINKING)
+@pytest.mark.requirement("reasoning:switch")
 async def test_how_to_reason_is_told(world: World, name: str) -> None:
     """In the vendor's own words; the request after is as any other."""
     marker, after = world.marker("text"), world.marker("text")

@@ -49,6 +49,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("scenario", ANSWERS)
+@pytest.mark.requirement("tools:calls")
 async def test_calls_come_back_as_the_model_made_them(world: World, scenario: str, way: str) -> None:
     """Names, arguments valid or not, the text before them; and the model was asked once."""
     name, *given = scenario.split()
@@ -62,6 +63,7 @@ async def test_calls_come_back_as_the_model_made_them(world: World, scenario: st
     world.body(marker)
 
 
+@pytest.mark.requirement("tools:calls:streamed", "tools:parallel:streamed")
 async def test_calls_are_streamed_piece_by_piece(world: World) -> None:
     """Each has its index; id and name come first and once, then the arguments as they are written."""
     stream: Any = await litellm.acompletion(world.model, [user(world.marker("tools"))], tools=TOOLS, stream=True)
@@ -75,6 +77,7 @@ async def test_calls_are_streamed_piece_by_piece(world: World) -> None:
         assert first.function.arguments + "".join(piece.function.arguments for piece in more) == f'{{"n": {index}}}'
 
 
+@pytest.mark.requirement("tools:calls:streamed")
 async def test_a_call_begins_while_the_model_is_far_from_its_end(world: World) -> None:
     """Arguments are not held back for the whole call."""
     marker = world.marker("tool_slow", n=1000)
@@ -102,6 +105,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+@pytest.mark.requirement("tools:schema")
 async def test_functions_arrive_whole(world: World) -> None:
     """Names, long descriptions and schemas with all that JSON Schema has, and no other function with them."""
     marker = world.marker("text")
@@ -119,6 +123,7 @@ NAMES = ("a", "x" * 64, "a__b", "_a", "-a", "A-1_b", "mcp__t1__x", "get_weather"
 
 
 @pytest.mark.parametrize("names", [NAMES, ("a.b", "a/b", "a b", "ä", "y" * 100)], ids=["legal", "beyond OpenAI's own"])
+@pytest.mark.requirement("tools:names")
 async def test_any_name_survives_the_round_trip(world: World, names: tuple[str, ...]) -> None:
     """To the model, back in its calls, and to the model again in the history."""
     first, after = world.marker("tools", n=len(names)), world.marker("text")
@@ -204,6 +209,7 @@ HISTORIES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[dict[str, 
 
 
 @pytest.mark.parametrize("name", HISTORIES)
+@pytest.mark.requirement("tools:history:results", "tools:history:images")
 async def test_results_are_turns_of_the_conversation(world: World, name: str) -> None:
     """Results in any order, of any kind, with text after them, reach the model paired with their calls."""
     marker = world.marker("text")
@@ -212,6 +218,7 @@ async def test_results_are_turns_of_the_conversation(world: World, name: str) ->
     assert world.body(marker).blocks == [("user", [{"type": "text", "text": marker}]), *blocks]
 
 
+@pytest.mark.requirement("tools:history:without")
 async def test_a_conversation_with_calls_goes_on_without_functions(world: World) -> None:
     """The caller may stop offering them."""
     marker = world.marker("text")
@@ -241,6 +248,9 @@ CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 
 
 @pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.requirement(
+    "tools:choice:auto", "tools:choice:none", "tools:choice:required", "tools:choice:named", "tools:parallel:off"
+)
 async def test_how_to_choose_among_functions_is_told(world: World, name: str) -> None:
     """Forced calls exclude reasoning, as the vendor has it; the request after is free again."""
     marker, after = world.marker("tools"), world.marker("tools")
@@ -259,6 +269,7 @@ async def test_how_to_choose_among_functions_is_told(world: World, name: str) ->
     assert "thinking" in world.body(after).raw
 
 
+@pytest.mark.requirement("tools:isolated")
 async def test_functions_of_one_request_are_not_those_of_the_next(world: World) -> None:
     """One process, many sets of functions, in turn, again and none: each request has exactly its own."""
     sets = [("a",), ("a", "b"), (), ("b",), ("a",), ("c", "d", "e"), ("a", "b"), (), ("a",)]
@@ -273,6 +284,7 @@ async def test_functions_of_one_request_are_not_those_of_the_next(world: World) 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("tools:parallel", "tools:parallel:streamed")
 async def test_parallel_calls_are_right_every_time(world: World, way: str) -> None:
     """A hundred times both calls in one answer from one request, and both results in the next."""
 
@@ -298,6 +310,7 @@ async def test_parallel_calls_are_right_every_time(world: World, way: str) -> No
                     group.start_soon(once, n + more)
 
 
+@pytest.mark.requirement("tools:loop", "cache:prefix")
 async def test_an_agent_goes_on_until_it_is_done(world: World) -> None:
     """Ten steps of two calls each; every request shares all of the one before with the prompt cache."""
     marker = world.marker("loop", n=10)

@@ -43,6 +43,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.requirement("history:text")
 async def test_text_is_text_wherever_it_stands(world: World, text: str) -> None:
     """First, earlier, last or in the system prompt: no character is lost, changed or taken for a command."""
     marker = world.marker("text")
@@ -56,6 +57,7 @@ async def test_text_is_text_wherever_it_stands(world: World, text: str) -> None:
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 3, 50])
+@pytest.mark.requirement("history:turns")
 async def test_a_conversation_arrives_turn_by_turn(world: World, pairs: int) -> None:
     """System prompt, roles, order and text are the caller's, however long the conversation."""
     marker = world.marker("text")
@@ -119,6 +121,7 @@ async def test_a_conversation_arrives_turn_by_turn(world: World, pairs: int) -> 
         ),
     ],
 )
+@pytest.mark.requirement("history:turns", "history:blank")
 async def test_any_order_of_roles_arrives_as_given(world: World, messages: Any, turns: Any) -> None:
     """Nothing is merged into a transcript, made up or joined with characters of somebody else's."""
     marker = world.marker("text")
@@ -147,6 +150,7 @@ async def test_without_a_system_prompt_the_model_gets_none(world: World) -> None
     ids=["several", "whitespace", "500 kB", "parts"],
 )
 @pytest.mark.parametrize("role", ["system", "developer"])
+@pytest.mark.requirement("history:system")
 async def test_instructions_become_the_system_prompt(world: World, role: str, prompts: list[Any], prompt: str) -> None:
     """In their order, a blank line between them, every character as it was."""
     marker = world.marker("text")
@@ -185,6 +189,7 @@ MEDIA = {
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["last", "earlier"])
 @pytest.mark.parametrize("name", MEDIA)
+@pytest.mark.requirement("media:image", "media:image-url", "media:pdf")
 async def test_images_and_documents_arrive_byte_for_byte(world: World, name: str, earlier: bool) -> None:
     """In their place among the texts, in the last message and in earlier ones."""
     marker = world.marker("text")
@@ -196,6 +201,7 @@ async def test_images_and_documents_arrive_byte_for_byte(world: World, name: str
     assert given == [{"type": "text", "text": "before"}, block, {"type": "text", "text": f"after {marker}"}]
 
 
+@pytest.mark.requirement("history:text")
 async def test_no_file_is_read_for_a_name_in_a_text(world: World, tmp_path: Path) -> None:
     """Neither absolute paths nor those in the home folder are anything but text."""
     secrets = [tmp_path / "secret.txt", world.home / "secret.txt"]
@@ -207,6 +213,7 @@ async def test_no_file_is_read_for_a_name_in_a_text(world: World, tmp_path: Path
     assert "the content of a file" not in world.body(marker).text
 
 
+@pytest.mark.requirement("history:isolated")
 async def test_nothing_of_a_request_is_left_for_the_next(world: World) -> None:
     """One process, two requests: the second is as if the first had never been."""
     plain, full, after = (world.marker("text") for _ in range(3))
@@ -249,6 +256,7 @@ async def _converse(world: World, name: str) -> None:
         messages.append(assistant(answer))
 
 
+@pytest.mark.requirement("history:isolated")
 async def test_conversations_side_by_side_are_never_mixed(world: World) -> None:
     """Eight at once on three processes: each gets its own answers to its own history."""
     with anyio.fail_after(120):
@@ -262,6 +270,7 @@ def _command(pid: int) -> str:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc to look at")
+@pytest.mark.requirement("sealed:disk")
 async def test_a_prompt_is_on_no_command_line(world: World) -> None:
     """What other users of the machine can read of a process says nothing of the conversation."""
     marker = world.marker("hang")
@@ -279,6 +288,7 @@ async def test_a_prompt_is_on_no_command_line(world: World) -> None:
     assert not any(word in command for word in [*words, marker] for command in commands)
 
 
+@pytest.mark.requirement("cache:prefix")
 async def test_a_growing_conversation_shares_its_prefix_with_the_request_before(world: World) -> None:
     """Up to the breakpoint of the request before, byte by byte: what the vendor's prompt cache goes by."""
     marker = world.marker("text")

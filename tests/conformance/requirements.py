@@ -1,0 +1,290 @@
+"""What users may ask of a provider. The tests claim it, and the README's support matrix is printed from it.
+
+`python -m tests.conformance.requirements` prints the matrix; with a file's name it is put into the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from uutel_bridge.core import registry
+
+MARKERS = ("<!-- support-matrix -->", "<!-- /support-matrix -->")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something a user would ask for, true of every provider that is not excepted."""
+
+    behavior: str
+    """As the user sees it, one sentence."""
+    source: str
+    """Where the demand comes from."""
+    not_on: Mapping[str, str] = field(default_factory=dict)
+    """Providers that refuse it, with the reason."""
+    limited_on: Mapping[str, str] = field(default_factory=dict)
+    """Providers that do it with a reservation."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """How to ask `litellm.acompletion` for it, where a provider refuses it."""
+
+
+_OPENAI, _LITELLM, _VENDOR, _OURS = "OpenAI's API", "LiteLLM", "the vendor's API", "this project"
+
+
+def _on_claude(remark: str) -> dict[str, str]:
+    return {"claude-code": remark}
+
+
+def _asking(part: dict[str, Any]) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [part]}]}
+
+
+_NO_SUCH_PARAMETER = _on_claude("Anthropic has none of these")
+_FORCED = _on_claude("a forced call is made without reasoning")
+_NO_SOUND = _on_claude("Claude takes and makes none of these")
+
+ROWS: Mapping[str, Mapping[str, Requirement]] = {
+    "Answers whole and streamed, sync and async": {
+        "text:whole": Requirement("An answer in one piece is the model's text, to the character.", _OPENAI),
+        "text:streamed": Requirement("Pieces come as the model says them, complete and in order.", _OPENAI),
+        "text:sync": Requirement("Sync calls give what async calls give, also inside a running loop.", _LITELLM),
+        "text:finish-reason": Requirement("Why the model stopped is told in OpenAI's words.", _OPENAI),
+        "text:one-request": Requirement("A call is one request to the model; nothing is asked on the side.", _OURS),
+    },
+    "Several choices (`n`), whole": {
+        "choices:whole": Requirement("Each choice is an answer of its own.", _OPENAI),
+    },
+    "Several choices, streamed": {
+        "choices:streamed": Requirement(
+            "Several answers are streamed side by side.",
+            _OPENAI,
+            not_on=_on_claude("LiteLLM cannot pass them on"),
+            params={"n": 2, "stream": True},
+        ),
+    },
+    "Usage and cost of each request": {
+        "usage:tokens": Requirement("Tokens are the vendor's count, those from the cache named apart.", _OPENAI),
+        "usage:cost": Requirement("The price is the vendor's own.", _LITELLM),
+        "usage:model": Requirement("An answer says which model gave it.", _LITELLM),
+    },
+    "Model names": {
+        "models:names": Requirement(
+            "A model goes by the CLI's alias or by its full name.",
+            _LITELLM,
+            limited_on=_on_claude("`sonnet`, `opus`, `haiku`, `fable`, or any name the CLI takes"),
+        ),
+    },
+    "The conversation, turn by turn": {
+        "history:text": Requirement("Text is text wherever it stands: no command, no file, no character lost.", _OURS),
+        "history:turns": Requirement("Roles, order and text reach the model as turns.", _OPENAI),
+        "history:blank": Requirement(
+            "Messages without text are turns, too.",
+            _OPENAI,
+            limited_on=_on_claude("blank text becomes `(no content)`"),
+        ),
+        "history:isolated": Requirement("No request sees anything of another.", _OURS),
+    },
+    "System prompt": {
+        "history:system": Requirement(
+            "System and developer messages instruct the model.",
+            _OPENAI,
+            limited_on=_on_claude("one, in front, after two lines of the CLI's"),
+        ),
+    },
+    "Beginning the model's answer for it": {
+        "history:prefill": Requirement(
+            "The model goes on with an assistant message at the end.",
+            _VENDOR,
+            not_on=_on_claude("the conversation must end with the user"),
+            params={"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "{"}]},
+        ),
+    },
+    "Long conversations": {
+        "conversation:long": Requirement("Two hundred turns arrive like two.", _OURS),
+        "conversation:too-long": Requirement("What does not fit is refused, never shortened.", _LITELLM),
+    },
+    "Prompt cache": {
+        "cache:prefix": Requirement("A growing conversation shares its prefix, byte by byte.", _VENDOR),
+    },
+    "Function tools, streamed as well": {
+        "tools:calls": Requirement("Calls come back as the model made them, with the text before them.", _OPENAI),
+        "tools:calls:streamed": Requirement("Id and name come first, the arguments as they are written.", _OPENAI),
+        "tools:schema": Requirement("Descriptions and JSON Schemas arrive whole.", _OPENAI),
+        "tools:names": Requirement("Any legal name survives the round trip.", _OPENAI),
+        "tools:isolated": Requirement("A request has exactly its own functions.", _OURS),
+        "tools:loop": Requirement("An agent goes on, step by step, until it is done.", _OPENAI),
+    },
+    "Parallel calls, or one at a time": {
+        "tools:parallel": Requirement("Several calls come in one answer, from one request.", _OPENAI),
+        "tools:parallel:streamed": Requirement("Each of several streamed calls has its index.", _OPENAI),
+        "tools:parallel:off": Requirement("`parallel_tool_calls=False` is told to the model.", _OPENAI),
+    },
+    "`tool_choice`: auto, none, required, named": {
+        "tools:choice:auto": Requirement("The model may call.", _OPENAI),
+        "tools:choice:none": Requirement("The model must not call.", _OPENAI),
+        "tools:choice:required": Requirement("The model must call.", _OPENAI, limited_on=_FORCED),
+        "tools:choice:named": Requirement("The model must call this function.", _OPENAI, limited_on=_FORCED),
+    },
+    "Results of calls, with images too": {
+        "tools:history:results": Requirement("Results in any order reach the model paired with their calls.", _OPENAI),
+        "tools:history:images": Requirement("A result may hold images.", _VENDOR),
+        "tools:history:without": Requirement("The conversation may go on without functions.", _OPENAI),
+    },
+    "Tools that the vendor runs": {
+        "tools:hosted": Requirement(
+            "The vendor's own search or code execution is used.",
+            _VENDOR,
+            not_on=_on_claude("the CLI's own tools are shut out"),
+            params={"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+        ),
+        "tools:web-search": Requirement(
+            "`web_search_options` lets the model search.",
+            _LITELLM,
+            not_on=_on_claude("the CLI's own tools are shut out"),
+            params={"web_search_options": {"search_context_size": "low"}},
+        ),
+    },
+    "`response_format` with a JSON Schema or a pydantic class": {
+        "format:json-schema": Requirement("The vendor holds the model to the schema.", _OPENAI),
+        "format:json-schema:streamed": Requirement("So it does in a stream.", _OPENAI),
+        "format:pydantic": Requirement("A pydantic class is a schema, too.", _LITELLM),
+        "format:tools": Requirement("Functions and a form go together.", _OPENAI),
+    },
+    "`response_format` json_object": {
+        "format:json-object": Requirement(
+            "The answer is any JSON object.", _OPENAI, limited_on=_on_claude("asked for in words")
+        ),
+    },
+    "Images, by data URL or http(s) URL": {
+        "media:image": Requirement("An image arrives byte for byte, in its place.", _OPENAI),
+        "media:image-url": Requirement("An address is the vendor's to fetch.", _OPENAI),
+    },
+    "PDF": {
+        "media:pdf": Requirement("A document arrives byte for byte, in its place.", _LITELLM),
+    },
+    "Sound, video, uploaded files": {
+        "media:audio": Requirement(
+            "The model hears.",
+            _OPENAI,
+            not_on=_NO_SOUND,
+            params=_asking({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}),
+        ),
+        "media:audio:answer": Requirement(
+            "The model speaks.", _OPENAI, not_on=_NO_SOUND, params={"modalities": ["text", "audio"]}
+        ),
+        "media:video": Requirement(
+            "The model sees films.",
+            _LITELLM,
+            not_on=_NO_SOUND,
+            params=_asking({"type": "video_url", "video_url": {"url": "https://127.0.0.1/a.mp4"}}),
+        ),
+        "media:file-id": Requirement(
+            "A file that was uploaded before goes by its id.",
+            _OPENAI,
+            not_on=_on_claude("files go in the request"),
+            params=_asking({"type": "file", "file": {"file_id": "file-1"}}),
+        ),
+    },
+    "Reasoning: shown, switched, kept for the next request": {
+        "reasoning:text": Requirement("What the model thinks is told apart from what it says.", _LITELLM),
+        "reasoning:effort": Requirement(
+            "How much to think can be asked for.",
+            _OPENAI,
+            limited_on=_on_claude("`effort=`, or `reasoning_effort=` with `allowed_openai_params`"),
+        ),
+        "reasoning:switch": Requirement("`thinking` switches it, in the vendor's words.", _LITELLM),
+        "reasoning:blocks": Requirement("Blocks with their signatures go back to the model.", _LITELLM),
+        "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR),
+    },
+    "`max_tokens`, `temperature`, `top_p`, `stop`": {
+        "parameters:max_tokens": Requirement("The length is limited.", _OPENAI),
+        "parameters:temperature": Requirement("The temperature is set.", _OPENAI),
+        "parameters:top_p": Requirement("The nucleus is set.", _OPENAI),
+        "parameters:stop": Requirement("The model stops at these words.", _OPENAI),
+        "parameters:checked": Requirement("What cannot be right is refused by its name, at once.", _OPENAI),
+    },
+    "`seed`, `logprobs`, `logit_bias`, penalties": {
+        f"parameters:{name}": Requirement(
+            f"`{name}` takes effect.", _OPENAI, not_on=_NO_SUCH_PARAMETER, params={name: value}
+        )
+        for name, value in {
+            "seed": 1,
+            "logprobs": True,
+            "logit_bias": {"50256": -100},
+            "presence_penalty": 1.0,
+            "frequency_penalty": 1.0,
+        }.items()
+    },
+    "`timeout`, `api_key`, `api_base`, `drop_params`": {
+        "parameters:timeout": Requirement("No call outlasts its timeout.", _LITELLM),
+        "parameters:api_key": Requirement("A key in a call replaces the login for it.", _LITELLM),
+        "parameters:api_base": Requirement("An address in a call replaces the vendor's for it.", _LITELLM),
+        "parameters:dropped": Requirement("What is not supported is left out if the caller says so.", _LITELLM),
+    },
+    "The plan's limits, told and reached": {
+        "limits:windows": Requirement("An answer says how much of the plan is used.", _VENDOR),
+        "limits:reached": Requirement("A used-up plan says which limit and until when.", _LITELLM),
+    },
+    "Errors in LiteLLM's classes, retries, Router": {
+        "errors:typed": Requirement("A failure has its class and the vendor's words.", _LITELLM),
+        "errors:streamed": Requirement("A failing stream ends in the same failure.", _LITELLM),
+        "errors:login": Requirement("Without a login the call says how to log in.", _OURS),
+        "errors:retried": Requirement("A passing trouble is tried again, nothing else is.", _LITELLM),
+        "errors:router": Requirement("The Router tries again and falls back.", _LITELLM),
+    },
+    "Many requests at once; cancelled ones end": {
+        "processes:crowd": Requirement("A few processes serve a crowd, each its own answer.", _OURS),
+        "processes:cancelled": Requirement("Who leaves takes the request along.", _OPENAI),
+        "processes:ended": Requirement("No process outlives the program.", _OURS),
+        "processes:failed": Requirement("A process that fails is an error, and the next request works.", _OURS),
+    },
+    "Sealed from the machine, and leaves no trace on it": {
+        "sealed:environment": Requirement("Keys and switches that lie around are not the caller's.", _OURS),
+        "sealed:home": Requirement("Settings, hooks, memory files and servers take no part.", _OURS),
+        "sealed:disk": Requirement("Nothing of a conversation stays on disk or in a command line.", _OURS),
+        "sealed:logs": Requirement("Logs hold no prompt, no answer, no token.", _OURS),
+        "sealed:network": Requirement("The CLI asks its vendor, and nobody else.", _OURS),
+    },
+}
+
+REQUIREMENTS: Mapping[str, Requirement] = {
+    name: requirement for row in ROWS.values() for name, requirement in row.items()
+}
+
+
+def matrix() -> str:
+    """The support matrix in Markdown: a row for people, a column for each provider."""
+    names = registry.provider_names()
+    lines = [
+        ["", *(f"{registry.parts(name).title} (`uutel/{name}/...`)" for name in names)],
+        ["---"] * (len(names) + 1),
+        *([title, *(_cell(row.values(), name) for name in names)] for title, row in ROWS.items()),
+    ]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _cell(row: Iterable[Requirement], provider: str) -> str:
+    row = list(row)
+    refused = [each.not_on[provider] for each in row if provider in each.not_on]
+    remarks = [*refused, *(each.limited_on[provider] for each in row if provider in each.limited_on)]
+    verdict = "yes" if not refused else "no" if len(refused) == len(row) else "in part"
+    return f"{verdict}: {'; '.join(dict.fromkeys(remarks))}" if remarks else verdict
+
+
+def with_matrix(text: str) -> str:
+    """The text with the matrix of today between the markers."""
+    begin, end = MARKERS
+    before, _, rest = text.partition(begin)
+    return f"{before}{begin}\n{matrix()}{end}{rest.partition(end)[2]}"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        file = Path(name)
+        file.write_text(with_matrix(file.read_text(encoding="utf-8")), encoding="utf-8")
+    if not sys.argv[1:]:
+        sys.stdout.write(matrix())
