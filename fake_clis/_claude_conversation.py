@@ -123,7 +123,8 @@ class Conversation:
             if not content:
                 continue
             if messages and entry.role == "user" and messages[-1]["role"] == "user":
-                messages[-1]["content"] = _joined(messages[-1]["content"], content)
+                if not _says_nothing(entry, called):
+                    messages[-1]["content"] = _joined(messages[-1]["content"], content)
             else:
                 messages.append({"role": entry.role, "content": content, "notes": [], "effort": ""})
             messages[-1]["notes"] += [entry.note] if entry.note else []
@@ -159,6 +160,12 @@ def _user_content(entry: Entry) -> Any:
     if isinstance(entry.content, str):
         return entry.content or NO_CONTENT
     return _without_blank(blocks_of(entry.content)) or [{"type": "text", "text": NO_CONTENT}]
+
+
+def _says_nothing(entry: Entry, called: list[str]) -> bool:
+    """Whether it holds nothing but blank blocks and results that nobody asked for."""
+    blocks = entry.content if isinstance(entry.content, list) else [{}]
+    return all(_is_orphan(block, called) for block in _without_blank(blocks))
 
 
 def _without_blank(blocks: list[Block]) -> list[Block]:
@@ -202,8 +209,11 @@ def _without_orphans(content: Any, called: list[str]) -> Any:
     """Leave out the tool results that nobody asked for."""
     if isinstance(content, str):
         return content
-    kept = [block for block in content if block.get("type") != "tool_result" or block["tool_use_id"] in called]
-    return kept or NO_CONTENT
+    return [block for block in content if not _is_orphan(block, called)] or NO_CONTENT
+
+
+def _is_orphan(block: Block, called: list[str]) -> bool:
+    return block.get("type") == "tool_result" and block["tool_use_id"] not in called
 
 
 def _add_missing_results(messages: list[Message]) -> None:

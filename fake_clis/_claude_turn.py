@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import _claude_conversation as conversation
+import _claude_images as images
 import _claude_lines as lines
 import _claude_mischief as mischief
 import _claude_models as models
@@ -96,7 +97,7 @@ class Turn:
             for told in [*files, *([note] if note else [])]:
                 talk.add_user(told)
         uuid = self._uuids[-1] if self._uuids else lines.new_uuid()
-        talk.add_user(content, uuid, effort=self._session.effort, stops=True)
+        talk.add_user(images.taken_in(content), uuid, effort=self._session.effort, stops=True)
 
     def _answered_locally(self, said: str) -> bool:
         """Whether the CLI answers by itself: blank text, or one of its own commands."""

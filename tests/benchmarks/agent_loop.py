@@ -50,7 +50,7 @@ _TOOLS = [
 ]
 _STEPS = 10
 _LONG = (40, 60)
-_LONG_RUNS = 3
+_LONG_RUNS = 2
 
 _SERVE = """
 import json, sys
@@ -150,11 +150,12 @@ async def loop_of_calls(api: Emulator, steps: int, *, streamed: bool) -> Loop:
 
 
 @asynccontextmanager
-async def live_session(executable: Path, url: str) -> AsyncIterator[Any]:
-    """claude-agent-sdk's client with the same two tools, else as it is by itself."""
+async def live_session(executable: Path, url: str, called: list[Any]) -> AsyncIterator[Any]:
+    """claude-agent-sdk's client with the same two tools, whose calls go into `called`; else as it is by itself."""
     assert sdk is not None
 
-    async def done(_: dict[str, Any]) -> dict[str, Any]:
+    async def done(arguments: dict[str, Any]) -> dict[str, Any]:
+        called.append(arguments)
         return {"content": [{"type": "text", "text": "Done."}]}
 
     functions = [each["function"] for each in _TOOLS]
@@ -167,7 +168,11 @@ async def live_session(executable: Path, url: str) -> AsyncIterator[Any]:
         mcp_servers={"own": sdk.create_sdk_mcp_server("own", tools=tools)},
         allowed_tools=[f"mcp__own__{each['name']}" for each in functions],
         cwd=empty_cwd(),
-        env={"ANTHROPIC_BASE_URL": url, "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"},
+        env={
+            "ANTHROPIC_BASE_URL": url,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "ENABLE_TOOL_SEARCH": "0",  # else there is a third tool, which is not to be called, and the emulator does
+        },
     )
     async with sdk.ClaudeSDKClient(options) as client:
         yield client
@@ -175,13 +180,16 @@ async def live_session(executable: Path, url: str) -> AsyncIterator[Any]:
 
 async def loop_of_a_session(api: Emulator, executable: Path, steps: int) -> tuple[Loop, float]:
     """The loop in a new session, and the milliseconds until that was ready."""
+    called: list[Any] = []
     began = time.perf_counter()
-    async with live_session(executable, api.url) as client:
+    async with live_session(executable, api.url, called) as client:
         ready = time.perf_counter()
         await client.query(_marker(steps))
         result = [message async for message in client.receive_response()][-1]
-        assert result.result == f"done after {steps} steps", result
-        return _measured(api, steps, ready), (ready - began) * 1000
+        loop = _measured(api, steps, ready)
+    assert result.result == f"done after {steps} steps", result
+    assert len(called) == 2 * steps
+    return loop, (ready - began) * 1000
 
 
 # The figures
@@ -219,7 +227,10 @@ def print_short(figures: Figures) -> None:
     print(f"{_STEPS} steps of two calls, and an answer")
     for name, loops in ways.items():
         show(f"a step over LiteLLM, {name}", _all(loop.steps for loop in loops))
-    show("of it, the emulator's answer", _all(loop.answering for loops in ways.values() for loop in loops))
+    show(
+        "of it, from request to whole answer at the emulator",
+        _all(loop.answering for loops in ways.values() for loop in loops),
+    )
     print(" From the end of an answer to the next request, at the emulator")
     for name, loops in ways.items():
         show(f"over LiteLLM, {name}", _all(loop.gaps for loop in loops))
@@ -258,7 +269,7 @@ async def run(api: Emulator, executable: Path, runs: int) -> None:
     uutel_bridge.warm("claude-code")
     await measure(api, executable, 2, 1)  # what is slow only once
     print_short(await measure(api, executable, _STEPS, runs))
-    print("From 40 turns of the user's on, the conversation goes to the CLI in a file, and each step has a new process")
+    print("A long conversation goes to the CLI in a file: from there on, each step has a new process")
     for steps in _LONG:
         print_long(await measure(api, executable, steps, _LONG_RUNS), steps)
 

@@ -8,10 +8,14 @@ import litellm
 import pytest
 from litellm import exceptions as lite
 
-from tests.conformance.world import World, assistant, system, user
+from tests.conformance.world import World, assistant, call, result, system, user
 
 HELLO = [user("Hello")]
-TOOL = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
+
+
+def tools(**function: Any) -> dict[str, Any]:
+    """Parameters of a request with one function."""
+    return {"tools": [{"type": "function", "function": {"name": "now", **function}}]}
 
 
 def _image(url: Any) -> list[dict[str, Any]]:
@@ -35,6 +39,29 @@ MESSAGES: dict[str, tuple[Any, str]] = {
     "an image that is none": (_image("data:text/plain;base64,eA=="), "text/plain is not an image"),
     "broken base64": (_image("data:image/png;base64,%%%"), r"messages\[0\].content\[0\].image_url.*base64"),
     "no data": (_image("data:image/png;base64,"), r"messages\[0\].content\[0\].image_url"),
+    "an image that cannot be read": (
+        _image("data:image/png;base64,eHh4eHh4eHh4eHh4eHh4"),
+        r"messages\[0\].content\[0\].image_url.*image/png is broken",
+    ),
+    "a PDF that is none": (
+        [
+            user("x"),
+            assistant("y"),
+            user([{"type": "file", "file": {"file_data": "data:application/pdf;base64,eHh4"}}]),
+        ],
+        r"messages\[2\].content\[0\].file.file_data.*no PDF",
+    ),
+    "a call without its result": ([user("x"), assistant(None, call("c1", "now")), user("y")], r"messages\[1\].*c1"),
+    "one of two results": (
+        [user("x"), assistant(None, call("c1", "now"), call("c2", "now")), result("c1", "y")],
+        r"messages\[1\].*c2",
+    ),
+    "a result that nobody asked for": ([user("x"), result("c1", "y")], r"messages\[1\].tool_call_id.*c1"),
+    "a result given twice": (
+        [user("x"), assistant(None, call("c1", "now")), result("c1", "y"), result("c1", "y")],
+        r"messages\[3\].tool_call_id.*already",
+    ),
+    "a call at the end": ([user("x"), assistant(None, call("c1", "now"))], r"messages\[1\].*c1"),
     "an image of a kind that Claude does not see": (_image("data:image/bmp;base64,Qk0="), "image/bmp"),
     "a path": (_image("/etc/passwd"), r"messages\[0\].content\[0\].image_url"),
     "a file's id": ([user([{"type": "file", "file": {"file_id": "file-1"}}])], r"messages\[0\].content\[0\].file"),
@@ -53,12 +80,32 @@ PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "a stop that is no text": ({"stop": [7]}, "stop"),
     "an unknown effort": ({"effort": "heroic"}, "reasoning_effort.*heroic"),
     "two lengths": ({"extra_body": {"max_completion_tokens": 1}, "max_tokens": 2}, "max_completion_tokens"),
+    "a function without a name": (tools(name=""), r"tools\[0\].function.name"),
+    "two functions of one name": ({"tools": tools()["tools"] * 2}, r"tools\[1\].function.name.*now"),
+    "parameters that are a list": (tools(parameters={"type": "array"}), r"tools.*'now'.*array"),
+    "parameters to choose from": (tools(parameters={"oneOf": [{"type": "object"}]}), "tools.*'now'.*oneOf"),
+    "properties that are a list": (
+        tools(parameters={"type": "object", "properties": ["a"]}),
+        "tools.*'now'.*properties",
+    ),
+    "a choice of an unknown function": (
+        {**tools(), "tool_choice": {"type": "function", "function": {"name": "later"}}},
+        "tool_choice.*later",
+    ),
+    "a choice of nothing": ({"tool_choice": "required"}, "tool_choice"),
+    "a form without a schema": (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}},
+        "response_format.json_schema.schema",
+    ),
+    "a forced call amid reasoning": (
+        {**tools(), "tool_choice": "required", "extra_body": {"thinking": {"type": "adaptive"}}},
+        "tool_choice",
+    ),
+    "an odd kind of reasoning": ({"extra_body": {"thinking": {"type": "deep"}}}, "thinking"),
     "an odd extra_body": ({"extra_body": "x"}, "extra_body"),
 }
 
 UNSUPPORTED: dict[str, dict[str, Any]] = {
-    "tools": {"tools": [TOOL]},
-    "response_format": {"response_format": {"type": "json_object"}},
     "seed": {"seed": 1},
     "logprobs": {"logprobs": True},
     "presence_penalty": {"presence_penalty": 1.0},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 import zlib
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ import anyio
 import litellm
 import pytest
 
-from tests.conformance.world import World, assistant, system, user
+from tests.conformance.world import World, assistant, call, result, system, user
 from uutel_bridge.core import process
 
 TEXTS = {
@@ -159,23 +160,31 @@ async def test_instructions_become_the_system_prompt(world: World, role: str, pr
     assert world.body(marker).system == [prompt]
 
 
-def _png() -> bytes:
+def _png(width: int, height: int) -> str:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
-    header = (2).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
-    pixels = zlib.compress(b"\0\xff\0\0\0\xff\0" * 2)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([8, 2, 0, 0, 0])
+    noise = random.Random(1)
+    pixels = zlib.compress(b"".join(b"\0" + noise.randbytes(3 * width) for _ in range(height)), 1)
+    whole = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return base64.b64encode(whole).decode()
 
 
-PNG = base64.b64encode(_png()).decode()
+def _image(data: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As the caller gives it, and as the model is to see it."""
+    return (
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}},
+    )
+
+
 PDF = base64.b64encode(b"%PDF-1.4\n" + bytes(range(256)) + b"\n%%EOF\n").decode()
 IMAGE_URL = "http://127.0.0.1:9/picture.png?a=1&b=%20"
 MEDIA = {
-    "image": (
-        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
-    ),
+    "image": _image(_png(2, 2)),
+    "image of many pixels": _image(_png(2400, 20)),
+    "image of many bytes": _image(_png(600, 400)),
     "PDF": (
         {"type": "file", "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PDF}"}},
         {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": PDF}},
@@ -187,18 +196,28 @@ MEDIA = {
 }
 
 
-@pytest.mark.parametrize("earlier", [False, True], ids=["last", "earlier"])
+@pytest.mark.parametrize("place", ["last", "earlier", "at the end", "in a result"])
 @pytest.mark.parametrize("name", MEDIA)
 @pytest.mark.requirement("media:image", "media:image-url", "media:pdf")
-async def test_images_and_documents_arrive_byte_for_byte(world: World, name: str, earlier: bool) -> None:
-    """In their place among the texts, in the last message and in earlier ones."""
+async def test_images_and_documents_arrive_byte_for_byte(world: World, name: str, place: str) -> None:
+    """In their place among the texts, in the last message, in earlier ones and in what a function said."""
     marker = world.marker("text")
     part, block = MEDIA[name]
-    shown = user([{"type": "text", "text": "before"}, part, {"type": "text", "text": f"after {marker}"}])
-    await litellm.acompletion(world.model, [shown, assistant("Seen."), user("And?")] if earlier else [shown])
-    content = world.body(marker).raw["messages"][0]["content"]
-    given = [{key: value for key, value in each.items() if key != "cache_control"} for each in content]
-    assert given == [{"type": "text", "text": "before"}, block, {"type": "text", "text": f"after {marker}"}]
+    parts: list[Any] = [{"type": "text", "text": f"before {marker}"}, part]
+    blocks = [{"type": "text", "text": f"before {marker}"}, block]
+    if place != "at the end":
+        parts, blocks = [*parts, {"type": "text", "text": "after"}], [*blocks, {"type": "text", "text": "after"}]
+    messages = [user(parts)]
+    if place == "earlier":
+        messages = [user(parts), assistant("Seen."), user("And?")]
+    elif place == "in a result":
+        if name == "PDF":
+            pytest.skip("a function's result holds text and images")
+        messages = [user("Look."), assistant(None, call("c1", "look")), result("c1", parts)]
+    await litellm.acompletion(world.model, messages)
+    said = [blocks for role, blocks in world.body(marker).blocks if role == "user"]
+    shown = said[-1][0]["content"] if place == "in a result" else said[0]
+    assert shown == blocks
 
 
 @pytest.mark.requirement("history:text")

@@ -12,9 +12,10 @@ from litellm.types.utils import Message as LiteLLMMessage
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.events import ReasoningBlock
-from uutel_bridge.core.messages import Media, Message, Text, ToolCall, read_messages
+from uutel_bridge.core.media import Media
+from uutel_bridge.core.messages import Message, Text, ToolCall, read_messages
 
-PNG = base64.b64encode(b"\x89PNG\r\n").decode()
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0\0\0").decode()
 PDF = base64.b64encode(b"%PDF-1.7").decode()
 
 
@@ -73,17 +74,17 @@ def file(**facts: object) -> dict[str, Any]:
         ),
         pytest.param(
             user({"type": "text", "text": "see"}, image(f"data:image/png;base64,{PNG}")),
-            Message("user", (Text("see"), Media("image", "image/png", PNG, ""))),
+            Message("user", (Text("see"), Media("image", "image/png", PNG, "", (3, 2)))),
             id="image-data",
         ),
         pytest.param(
             user({"type": "image_url", "image_url": f"data:image/png;base64,{PNG}"}),
-            Message("user", (Media("image", "image/png", PNG, ""),)),
+            Message("user", (Media("image", "image/png", PNG, "", (3, 2)),)),
             id="image-url-as-a-string",
         ),
         pytest.param(
             user(image(f"data:image/svg+xml;charset=utf-8;base64,{PNG}")),
-            Message("user", (Media("image", "image/svg+xml", PNG, ""),)),
+            Message("user", (Media("image", "image/svg+xml", PNG, "", (3, 2)),)),
             id="data-url-with-a-parameter",
         ),
         pytest.param(
@@ -103,7 +104,7 @@ def file(**facts: object) -> dict[str, Any]:
         ),
         pytest.param(
             user(file(file_data=f"data:image/png;base64,{PNG}")),
-            Message("user", (Media("image", "image/png", PNG, ""),)),
+            Message("user", (Media("image", "image/png", PNG, "", (3, 2)),)),
             id="image-as-a-file",
         ),
         pytest.param(
@@ -298,7 +299,7 @@ def test_a_call_without_arguments_has_empty_ones() -> None:
         ),
         pytest.param(
             [image(f"data:image/png;base64,{PNG}"), image("https://a/b.png")],
-            (Media("image", "image/png", PNG, ""), Media("image", "", "", "https://a/b.png")),
+            (Media("image", "image/png", PNG, "", (3, 2)), Media("image", "", "", "https://a/b.png")),
             id="images",
         ),
     ],

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.events import ReasoningBlock
+from uutel_bridge.core.media import Media, read_file, read_image
+from uutel_bridge.core.text import checked_name, checked_text
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -26,7 +26,6 @@ _MEDIA: Mapping[Role, frozenset[str]] = {
     "assistant": frozenset(),
     "tool": frozenset({"image"}),
 }
-_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*;base64,(?P<data>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +33,6 @@ class Text:
     """A piece of text."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Media:
-    """An image or a document: either its bytes or where they are."""
-
-    kind: Literal["image", "document"]
-    media_type: str
-    """MIME type; empty where only the URL is known."""
-    data: str
-    """Base64, checked; empty for a URL."""
-    url: str
-    """http or https; empty for inline data."""
 
 
 Part: TypeAlias = Text | Media
@@ -97,34 +83,6 @@ def read_messages(raw: object) -> tuple[Message, ...]:
     messages = tuple(_message(item, f"messages[{index}]") for index, item in enumerate(items))
     _check_results(messages)
     return messages
-
-
-def checked_text(value: object, at: str) -> str:
-    """The value, if it is text that can be sent; `at` says where it is.
-
-    Raises:
-        BadRequest: It is not.
-    """
-    if not isinstance(value, str):
-        raise BadRequest(f"{at}: text is needed, not {type(value).__name__}.", param=at)
-    try:
-        value.encode()
-    except UnicodeEncodeError as exc:
-        # Half of a surrogate pair: no UTF-8, so no vendor could be sent it.
-        raise BadRequest(f"{at}: not valid Unicode at character {exc.start}.", param=at) from exc
-    return value
-
-
-def checked_name(value: object, at: str) -> str:
-    """The value, if it is text that can be sent and not empty.
-
-    Raises:
-        BadRequest: It is not.
-    """
-    name = checked_text(value, at)
-    if not name:
-        raise BadRequest(f"{at}: it is empty.", param=at)
-    return name
 
 
 def _check_results(messages: Sequence[Message]) -> None:
@@ -256,44 +214,11 @@ def _part(raw: object, at: str) -> Part:
         return Text(checked_text(part.get("text"), f"{at}.text"))
     if kind == "image_url":
         image = part.get("image_url")
-        return _image(image if isinstance(image, str) else _object(image).get("url"), f"{at}.image_url")
+        return read_image(image if isinstance(image, str) else _object(image).get("url"), f"{at}.image_url")
     if kind == "file":
-        return _file(part.get("file"), f"{at}.file")
+        return read_file(_object(part.get("file")), f"{at}.file")
     raise BadRequest(f"{at}.type: {kind!r} is not one of text, image_url, file.", param=f"{at}.type")
 
 
 def _object(raw: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", raw) if isinstance(raw, Mapping) else {}
-
-
-def _image(url: object, at: str) -> Media:
-    if isinstance(url, str) and url.startswith(("http://", "https://")):
-        return Media("image", "", "", checked_text(url, at))
-    media_type, data = _data_url(url, at)
-    if not media_type.startswith("image/"):
-        raise BadRequest(f"{at}: {media_type} is not an image.", param=at)
-    return Media("image", media_type, data, "")
-
-
-def _file(raw: object, at: str) -> Media:
-    file = _object(raw)
-    where = "file_data" if file.get("file_data") is not None else "file_id"
-    value = file.get(where)
-    if where == "file_id" and isinstance(value, str) and value.startswith(("http://", "https://")):
-        media_type, data, url = str(file.get("format") or ""), "", checked_text(value, f"{at}.{where}")
-    else:
-        (media_type, data), url = _data_url(value, f"{at}.{where}"), ""
-    return Media("image" if media_type.startswith("image/") else "document", media_type, data, url)
-
-
-def _data_url(value: object, at: str) -> tuple[str, str]:
-    match = _DATA_URL.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise BadRequest(f"{at}: an http(s) URL or data:<type>;base64,<data> is needed.", param=at)
-    try:
-        decoded = base64.b64decode(match["data"], validate=True)
-    except ValueError as exc:
-        raise BadRequest(f"{at}: the data URL is not valid base64 ({exc}).", param=at) from exc
-    if not decoded:
-        raise BadRequest(f"{at}: the data URL holds no data.", param=at)
-    return match["type"], match["data"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
-from uutel_bridge.core.messages import checked_name, checked_text
+from uutel_bridge.core.text import checked_name, checked_text
 
 _MODES: Mapping[str, Literal["auto", "none", "required"]] = {"auto": "auto", "none": "none", "required": "required"}
 

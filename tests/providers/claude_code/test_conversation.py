@@ -22,8 +22,10 @@ PREFIX = SERVER.permission if SERVER else ""
 MODEL = "claude-sonnet-5-5"
 MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 HI = {"role": "user", "content": "hi"}
-PNG = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
-IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
+DATA = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAA="
+"""The head of a PNG, three pixels wide and two high."""
+PNG = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}"}}
+IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": DATA}}
 
 
 def told(*turns: Turn) -> list[Turn]:
@@ -97,11 +99,11 @@ def user(*content: Turn) -> Turn:
             id="image-by-address",
         ),
         pytest.param(
-            [user({"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk="}})],
+            [user({"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0xLjc="}})],
             [
                 user({
                     "type": "document",
-                    "source": {"type": "base64", "media_type": "application/pdf", "data": "aGk="},
+                    "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjc="},
                 })
             ],
             id="document",
@@ -130,9 +132,9 @@ def test_alternating_turns_keep_their_text_to_the_character(texts: list[str]) ->
 @pytest.mark.parametrize(
     "part",
     [
-        pytest.param({"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,aGk="}}, id="image"),
+        pytest.param({"type": "image_url", "image_url": {"url": f"data:image/svg+xml;base64,{DATA}"}}, id="image"),
         pytest.param({"type": "file", "file": {"file_data": "data:text/plain;base64,aGk="}}, id="document"),
-        pytest.param({"type": "file", "file": {"file_data": "data:image/tiff;base64,aGk="}}, id="image-as-a-file"),
+        pytest.param({"type": "file", "file": {"file_data": f"data:image/tiff;base64,{DATA}"}}, id="image-as-a-file"),
     ],
 )
 def test_media_that_claude_does_not_take_is_refused_by_its_type(part: Turn) -> None:

@@ -124,12 +124,9 @@ def test_a_cold_process_that_shall_not_reason_is_told_so() -> None:
     assert dict(made.env) == HOME | ALWAYS | {"CLAUDE_CODE_DISABLE_THINKING": "1"}
 
 
-LONG = tuple({"role": role, "content": "SECRET"} for _ in range(40) for role in ("user", "assistant"))
-
-
-def test_a_long_conversation_has_a_process_of_its_own_that_reads_it_from_a_file() -> None:
+def test_a_conversation_that_is_better_in_a_file_has_a_process_of_its_own_that_reads_it() -> None:
     """The file lies in the process's private folder, and its content is not shown."""
-    turn = request(messages=(*LONG, {"role": "user", "content": "SECRET"}), effort="low", max_tokens=5)
+    turn = request(messages=({"role": "user", "content": "SECRET"},), in_a_file=True, effort="low", max_tokens=5)
     made = planned(turn, warm=True)
     assert made.argv == ("/opt/bin/claude", *FLAGS, "--model=haiku", "--system-prompt=", "--effort=low")
     assert made.scratch_argv == ("--resume={scratch}/conversation.jsonl",)

@@ -1,4 +1,4 @@
-"""The file from which the CLI resumes a long conversation."""
+"""The file from which the CLI resumes a conversation, and which conversations are better told by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from uutel_bridge.providers.claude_code.session_file import PLACEHOLDER, in_file, session_file
+from uutel_bridge.core.media import Media
+from uutel_bridge.core.messages import Message, Part, Role, Text
+from uutel_bridge.providers.claude_code.session_file import PLACEHOLDER, is_better_in_a_file, session_file
 
 Turns = list[dict[str, Any]]
 
@@ -30,37 +32,47 @@ CALL = {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name":
 RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "r"}]}
 
 
+def image(size: tuple[int, int], count: int = 9) -> Media:
+    """An image of so many pixels and bytes."""
+    return Media("image", "image/png", "A" * (count * 4 // 3), "", size)
+
+
+def said(role: Role, *parts: Part) -> Message:
+    """A message."""
+    return Message(role, parts or (Text("x"),))
+
+
 @pytest.mark.parametrize(
-    ("turns", "count"),
+    ("turns", "better"),
     [
-        pytest.param(conversation(0), 0, id="one-question"),
-        pytest.param(conversation(39), 0, id="just-short"),
-        pytest.param(conversation(40), 79, id="long"),
-        pytest.param(conversation(400), 799, id="very-long"),
-        pytest.param([*conversation(39)[:-1], CALL, RESULT], 0, id="short-before-the-results"),
-        pytest.param([*conversation(39), CALL, RESULT], 79, id="ends-with-results"),
-        pytest.param([*conversation(39), CALL, RESULT, CALL, RESULT], 81, id="ends-in-a-loop"),
-        pytest.param([conversation(0)[0]] * 40, 0, id="nobody-answers"),
-        pytest.param([], 0, id="nothing"),
+        pytest.param([said("user")], False, id="one-question"),
+        pytest.param([said("user"), said("assistant")] * 39, False, id="just-short"),
+        pytest.param([said("user"), said("assistant")] * 39 + [said("user")], True, id="long"),
+        pytest.param([said("user"), *[said("assistant"), said("tool")] * 39], True, id="a-long-loop"),
+        pytest.param([said("user", image((2000, 2000), 500_000))], False, id="an-image-just-small-enough"),
+        pytest.param([said("user", image((2001, 1)))], True, id="a-wide-image"),
+        pytest.param([said("user", image((1, 2001)))], True, id="a-high-image"),
+        pytest.param([said("user", image((9, 9), 500_100))], True, id="a-heavy-image"),
+        pytest.param([said("user", Text("x"), image((3000, 9))), said("assistant"), said("user")], True, id="earlier"),
+        pytest.param([said("user"), said("assistant"), said("tool", image((3000, 9)))], False, id="in-a-result"),
+        pytest.param([said("user", Media("document", "application/pdf", "A" * 9**6, ""))], False, id="a-heavy-pdf"),
+        pytest.param([said("user", Media("image", "", "", "https://a/b.png"))], False, id="an-image-by-its-address"),
     ],
 )
-def test_only_a_long_conversation_is_better_put_into_a_file(turns: Turns, count: int) -> None:
-    """From forty turns of the user's on that are not the last, and up to the newest of them."""
-    assert in_file(turns) == count
-    assert count == 0 or turns[count - 1]["role"] == "user"
-    assert all(turn["role"] == "assistant" for turn in turns[count:-1] if count)
+def test_only_what_takes_long_or_would_be_changed_is_better_told_by_a_file(turns: list[Message], better: bool) -> None:
+    """The CLI changes large images on stdin, and no other."""
+    assert is_better_in_a_file(turns) is better
 
 
 @pytest.mark.parametrize("asked", [40, 41, 200])
 def test_the_file_holds_what_was_said_to_the_character_and_then_a_placeholder(asked: int) -> None:
-    """The last question is told, as any other turn's is."""
+    """The last question is in it as well."""
     turns = conversation(asked, name="\u2028 \x00 é \U0001f680 \\n\n")
     told = lines(turns)
-    assert [line["message"] for line in told[:-1]] == turns[: in_file(turns)]
+    assert [line["message"] for line in told[:-1]] == turns
     assert [line["uuid"] for line in told].index(PLACEHOLDER) == len(told) - 1
     assert told[-1]["type"] == "user"
     assert told[-1]["message"]["content"].strip()
-    assert b"the last question" not in session_file(turns)
 
 
 def test_each_line_hangs_on_the_one_before() -> None:
@@ -83,13 +95,6 @@ def test_all_ids_are_uuids_and_one_session_holds_all_lines() -> None:
 def test_the_same_conversation_makes_the_same_file() -> None:
     """Equal starts are equal plans."""
     assert session_file(conversation(50)) == session_file(conversation(50))
-
-
-def test_another_question_to_the_same_conversation_makes_the_same_file() -> None:
-    """It is not in it."""
-    one, two = conversation(50), conversation(50)
-    two[-1] = {"role": "user", "content": "another question"}
-    assert session_file(one) == session_file(two)
 
 
 def test_another_conversation_is_another_session() -> None:

@@ -108,7 +108,7 @@ def test_every_effort_of_the_cli_passes(effort: str) -> None:
         pytest.param(
             [HI],
             {"response_format": {"type": "json_schema", "json_schema": {"schema": {"maximum": 2**64}}}},
-            "response_format",
+            "response_format.json_schema.schema",
             id="a-form-that-is-no-json",
         ),
     ],

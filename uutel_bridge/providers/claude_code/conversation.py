@@ -12,7 +12,8 @@ from typing_extensions import assert_never
 
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.events import ReasoningBlock
-from uutel_bridge.core.messages import Media, Message, Part, Text, ToolCall
+from uutel_bridge.core.media import Media
+from uutel_bridge.core.messages import Message, Part, Text, ToolCall
 from uutel_bridge.providers.claude_code.tools import ToolServer, wire_name
 
 _MEDIA_TYPES: Mapping[str, tuple[str, ...]] = {

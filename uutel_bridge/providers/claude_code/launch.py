@@ -14,7 +14,7 @@ from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import Launch
 from uutel_bridge.providers.claude_code.auth import LOGIN_VARIABLES
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
-from uutel_bridge.providers.claude_code.session_file import in_file, session_file
+from uutel_bridge.providers.claude_code.session_file import session_file
 
 _FILE = "conversation.jsonl"
 
@@ -70,7 +70,7 @@ _ALLOWED = (*COMMON, *LOGIN_VARIABLES)
 def plan(launch: Launch[ClaudeCodeRequest]) -> LaunchPlan:
     """The command line and environment: one for all requests of a warm process, or one for this request alone.
 
-    A long conversation has a process of its own, too: to be told it turn by turn would take longer than to start one.
+    A conversation that is better handed over in a file has a process of its own, too.
     """
     request = launch.request
     extra = dict(_ENVIRONMENT)
@@ -80,10 +80,10 @@ def plan(launch: Launch[ClaudeCodeRequest]) -> LaunchPlan:
     if launch.settings.api_key:
         extra["ANTHROPIC_API_KEY"] = launch.settings.api_key.get_secret_value()
         allowed.discard("CLAUDE_CODE_OAUTH_TOKEN")
-    many_turns = launch.warm and not in_file(request.messages)
+    many_turns = launch.warm and not request.in_a_file
     if not many_turns:
         extra |= {name: value for name, value in turn_environment(request).items() if value}
-    conversation = session_file(request.messages) if launch.warm and not many_turns else None
+    conversation = session_file(request.messages) if launch.warm and request.in_a_file else None
     return LaunchPlan(
         argv=(
             launch.executable,

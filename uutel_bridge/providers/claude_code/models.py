@@ -23,6 +23,8 @@ class ClaudeCodeRequest:
     system_prompt: str
     messages: tuple[Mapping[str, Any], ...]
     """Anthropic-shaped `{role, content}`; the last one is the user's, of text or of functions' results."""
+    in_a_file: bool = False
+    """Whether they are better handed over all at once, to a process of their own."""
     max_tokens: int | None = None
     effort: str | None = None
     thinks: bool = True

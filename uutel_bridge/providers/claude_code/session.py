@@ -28,7 +28,7 @@ from uutel_bridge.providers.claude_code.models import (
     System,
     decode,
 )
-from uutel_bridge.providers.claude_code.session_file import PLACEHOLDER, in_file
+from uutel_bridge.providers.claude_code.session_file import PLACEHOLDER
 from uutel_bridge.providers.claude_code.tools import ToolServer, mcp_answer
 
 _START_SECONDS = 60.0
@@ -42,7 +42,7 @@ class ClaudeCodeSession:
 
     A `reusable` one is told each turn's model, system prompt, functions and parameters over its control channel, and
     forgets the turn afterwards. One that is not was started for its only turn, with all of it but the conversation;
-    `resumed`: and with the earlier part of that.
+    one that was `resumed`, with that, too.
     """
 
     def __init__(self, child: Child, *, reusable: bool, resumed: bool = False) -> None:
@@ -107,9 +107,11 @@ class ClaudeCodeSession:
             await self._configure(request)
         else:
             await self._begin(request)
-        in_place = in_file(request.messages) if self._resumed else 0
-        await self._replay(request.messages[in_place:-1])
-        await self._say(request.messages[-1], ask=True)
+        if self._resumed:
+            await self._say({"role": "user", "content": []}, ask=True)  # nothing, to what is there already
+        else:
+            await self._replay(request.messages[:-1])
+            await self._say(request.messages[-1], ask=True)
 
     async def _next(self, guard: Guard) -> ClaudeCodeResponse:
         message = await self._read()

@@ -1,8 +1,10 @@
-"""The earlier part of a long conversation as a session file that the CLI resumes from. Pure.
+"""A conversation as a session file that the CLI resumes from. Pure.
 
-Measured on 2.1.330: a turn of the user's that is told over stdin takes 5 to 13 ms, all of a file's turns together
-hardly any time. A file that ends with the user makes the CLI add an answer of its own. So the last line of ours is a
-placeholder, and the session first has the CLI go back to before it.
+Measured on 2.1.330. A turn of the user's that is told over stdin takes 5 to 13 ms, all of a file's turns together
+hardly any time; and an image over stdin is made smaller or another image if it is large, one in a file is left alone.
+
+A file that ends with the user makes the CLI add an answer of its own. So the last line of ours is a placeholder, and
+the session has the CLI go back to before it, and then ask with a line that says nothing.
 """
 
 from __future__ import annotations
@@ -13,22 +15,33 @@ from typing import Any
 
 import orjson
 
+from uutel_bridge.core.media import Media
+from uutel_bridge.core.messages import Message
+
 _LONG = 40
 """Turns of the user's from which on a new process is as fast as telling them to one that runs."""
+_LARGE_PIXELS = 2000
+_LARGE_BYTES = 500_000
+"""The CLI leaves images of up to 512,000 bytes alone; their base64 is looked at here."""
 
 PLACEHOLDER = "ffffffff-ffff-4fff-bfff-ffffffffffff"
 """Id of the file's last line."""
 
 
-def in_file(messages: Sequence[Mapping[str, Any]]) -> int:
-    """How many of the messages are better put into a file: none, or all up to the user's last but one."""
-    asked = [at for at, message in enumerate(messages[:-1]) if message["role"] == "user"]
-    return asked[-1] + 1 if len(asked) >= _LONG else 0
+def is_better_in_a_file(turns: Sequence[Message]) -> bool:
+    """Whether the conversation is too long, or an image in it too large, to be told over stdin."""
+    asked = [message for message in turns if message.role != "assistant"]
+    shown = (part for message in asked if message.role == "user" for part in message.parts if isinstance(part, Media))
+    return len(asked) >= _LONG or any(map(_is_large, shown))
+
+
+def _is_large(media: Media) -> bool:
+    return media.kind == "image" and (max(media.size) > _LARGE_PIXELS or len(media.data) * 3 // 4 > _LARGE_BYTES)
 
 
 def session_file(messages: Sequence[Mapping[str, Any]]) -> bytes:
-    """The file's content: JSON lines, for the messages that `in_file` counts."""
-    told = [*messages[: in_file(messages)], {"role": "user", "content": "-"}]
+    """The file's content: JSON lines, a message each, and the placeholder."""
+    told = [*messages, {"role": "user", "content": "-"}]
     return b"".join(orjson.dumps(line) + b"\n" for line in _lines(told))
 
 

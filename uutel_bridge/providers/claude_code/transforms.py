@@ -12,6 +12,7 @@ from uutel_bridge.providers.claude_code.catalog import full_name
 from uutel_bridge.providers.claude_code.conversation import messages
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
 from uutel_bridge.providers.claude_code.output_schema import output_schema
+from uutel_bridge.providers.claude_code.session_file import is_better_in_a_file
 from uutel_bridge.providers.claude_code.tools import ToolServer, as_json, tool_server, wire_name
 from uutel_bridge.providers.claude_code.translator import ClaudeCodeTranslator
 
@@ -61,6 +62,7 @@ class ClaudeCodeTransform:
             model=chat.model,
             system_prompt=_system_prompt(chat),
             messages=messages(turns, model=full_name(chat.model), server=server),
+            in_a_file=is_better_in_a_file(turns),
             max_tokens=chat.max_tokens,
             effort=chat.reasoning_effort,
             thinks=thinking is not None,

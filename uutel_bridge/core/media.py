@@ -1,0 +1,93 @@
+"""Images and documents that a caller gave: whether they are what they are said to be. Pure."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import imagesize
+
+from uutel_bridge.core.errors import BadRequest
+from uutel_bridge.core.text import checked_text
+
+_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*;base64,(?P<data>.*)", re.DOTALL)
+_PDF_HEADER = 1024
+"""Bytes within which readers of PDF look for its mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An image or a document: either its bytes or where they are."""
+
+    kind: Literal["image", "document"]
+    media_type: str
+    """MIME type; empty where only the URL is known."""
+    data: str
+    """Base64, checked; empty for a URL."""
+    url: str
+    """http or https; empty for inline data."""
+    size: tuple[int, int] = (0, 0)
+    """Width and height in pixels, of an inline image."""
+
+
+def read_image(url: object, at: str) -> Media:
+    """OpenAI's `image_url`: a link, or a data URL with an image in it.
+
+    Raises:
+        BadRequest: It is neither, or the image is broken; `param` is `at`.
+    """
+    if isinstance(url, str) and url.startswith(("http://", "https://")):
+        return Media("image", "", "", checked_text(url, at))
+    media = _inline(url, at)
+    if media.kind != "image":
+        raise BadRequest(f"{at}: {media.media_type} is not an image.", param=at)
+    return media
+
+
+def read_file(file: Mapping[str, Any], at: str) -> Media:
+    """OpenAI's `file`: a data URL, or a link in place of the id.
+
+    Raises:
+        BadRequest: It is neither, or broken; `param` says where.
+    """
+    where = "file_data" if file.get("file_data") is not None else "file_id"
+    value, at = file.get(where), f"{at}.{where}"
+    if where == "file_id" and isinstance(value, str) and value.startswith(("http://", "https://")):
+        media_type = str(file.get("format") or "")
+        return Media(_kind(media_type), media_type, "", checked_text(value, at))
+    return _inline(value, at)
+
+
+def _inline(value: object, at: str) -> Media:
+    match = _DATA_URL.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise BadRequest(f"{at}: an http(s) URL or data:<type>;base64,<data> is needed.", param=at)
+    try:
+        content = base64.b64decode(match["data"], validate=True)
+    except ValueError as exc:
+        raise BadRequest(f"{at}: the data URL is not valid base64 ({exc}).", param=at) from exc
+    if not content:
+        raise BadRequest(f"{at}: the data URL holds no data.", param=at)
+    media_type = match["type"]
+    size = (0, 0)
+    if _kind(media_type) == "image":
+        size = _size(content, media_type, at)
+    elif media_type == "application/pdf" and b"%PDF-" not in content[:_PDF_HEADER]:
+        raise BadRequest(f"{at}: this is no PDF.", param=at)
+    return Media(_kind(media_type), media_type, match["data"], "", size)
+
+
+def _kind(media_type: str) -> Literal["image", "document"]:
+    return "image" if media_type.startswith("image/") else "document"
+
+
+def _size(content: bytes, media_type: str, at: str) -> tuple[int, int]:
+    # Some CLIs put a text of theirs in place of an image that they cannot read.
+    width, height = imagesize.get(io.BytesIO(content))  # pyright: ignore[reportUnknownMemberType]  # PathLike of what, it does not say
+    if width < 1 or height < 1:
+        raise BadRequest(f"{at}: this {media_type} is broken, or no image.", param=at)
+    return int(width), int(height)
