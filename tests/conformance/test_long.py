@@ -40,7 +40,7 @@ def odd() -> list[dict[str, Any]]:
     """All that a conversation may hold beside plain turns."""
     turns = [user("/clear"), assistant("@/etc/hostname"), user(""), assistant(""), user("a"), user("b"), assistant("c")]
     turns += [assistant("d"), user("[Request interrupted by user]"), assistant("No response requested.")]
-    return [assistant("First."), *turns * 20]
+    return [assistant("First."), *turns * 30]
 
 
 @pytest.mark.parametrize("conversation", [talk, work, odd])
@@ -81,9 +81,9 @@ async def test_the_prompt_cache_outlives_the_way_a_conversation_is_told(world: W
     """From the last short request to the first long one the prefix is the same, byte by byte."""
     marker = world.marker("text")
     turns = [system(marker), user("q")]
-    for n in range(45):
+    for n in range(102):
         turns += [assistant(f"a{n}"), user(f"q{n}")]
-        if n > 35:
+        if n > 94:
             await litellm.acompletion(world.model, turns)
     for before, after in pairwise(body.up_to_breakpoint for body in world.bodies(marker)):
         assert before == after[: len(before)]
@@ -101,7 +101,7 @@ async def test_nothing_of_a_long_conversation_stays_on_disk(world: World) -> Non
     """It goes through a private file, which is gone before the model answers."""
     marker = world.marker("hang")
     stream: Any = await litellm.acompletion(
-        world.model, [user("A secret."), assistant("Kept.")] * 60 + [user(marker)], stream=True
+        world.model, [user("A secret."), assistant("Kept.")] * 120 + [user(marker)], stream=True
     )
     world.arrives(marker)
     found = [str(file) for file in _files(world) if b"A secret." in file.read_bytes()]
@@ -112,7 +112,7 @@ async def test_nothing_of_a_long_conversation_stays_on_disk(world: World) -> Non
 @pytest.mark.requirement("conversation:too-long")
 async def test_a_conversation_too_long_for_the_model_is_refused_not_shortened(world: World) -> None:
     """By the CLI's own estimate, before anything is sent; long and short ways alike."""
-    for turns in (1, 60):
+    for turns in (1, 120):
         marker = world.marker("text")
         part = "word " * (6_000_000 // 5 // turns)
         messages = [turn for _ in range(turns) for turn in (user(part), assistant("Yes."))]

@@ -152,7 +152,7 @@ async def test_the_users_own_files_stay_as_they_are(
     monkeypatch.setenv("HOME", str(home))
     with world.settings(), anyio.fail_after(BOUND):
         marker = world.marker("tools")
-        messages = [user("A secret."), assistant("Kept.")] * 60
+        messages = [user("A secret."), assistant("Kept.")] * 120
         await litellm.acompletion(world.model, [user(f"A secret. {marker}")], tools=[function("clandestine")])
         await litellm.acompletion(world.model, [*messages, user(f"A secret. {marker}")])
     after = contents(home)

@@ -25,9 +25,10 @@ TOY = Model(
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One provider with one model."""
+    """One provider with one model, which calls functions but cannot be made to."""
+    parts = SimpleNamespace(models=(TOY,), transform=SimpleNamespace(supported=frozenset({"tools"})))
     monkeypatch.setattr(registry, "provider_names", lambda: ("toy",))
-    monkeypatch.setattr(registry, "parts", lambda _: SimpleNamespace(models=(TOY,)))
+    monkeypatch.setattr(registry, "parts", lambda _: parts)
 
 
 @pytest.mark.usefixtures("toy")
@@ -41,7 +42,9 @@ def test_a_model_is_known_under_both_names(name: str) -> None:
     assert info["cache_read_input_token_cost"] == 1e-7
     assert info["cache_creation_input_token_cost"] == 2e-6
     assert info["supports_vision"]
-    assert not info["supports_function_calling"]
+    assert info["supports_function_calling"]
+    assert not info["supports_tool_choice"]
+    assert not info["supports_response_schema"]
 
 
 def test_every_model_of_ours_is_known() -> None:
@@ -51,6 +54,8 @@ def test_every_model_of_ours_is_known() -> None:
         for model in registry.parts(name).models:
             for full in (f"uutel/{name}/{model.name}", f"{name}/{model.name}"):
                 assert litellm.get_model_info(full)["input_cost_per_token"] == model.input_cost
+                assert litellm.get_model_info(full)["supports_function_calling"]
+                assert litellm.get_model_info(full)["supports_response_schema"]
 
 
 @pytest.mark.usefixtures("toy")

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from uutel_bridge.core import registry
 from uutel_bridge.core.provider import Model
+
+_ABILITIES: Mapping[str, str] = {
+    "supports_function_calling": "tools",
+    "supports_parallel_function_calling": "parallel_tool_calls",
+    "supports_reasoning": "reasoning_effort",
+    "supports_response_schema": "response_format",
+    "supports_tool_choice": "tool_choice",
+}
+"""LiteLLM's word for an ability, and the parameter that takes it."""
 
 
 def register_prices() -> None:
@@ -20,9 +29,11 @@ def register_prices() -> None:
 
     table: dict[str, dict[str, Any]] = {}
     for name in registry.provider_names():
-        for model in registry.parts(name).models:
-            table[f"uutel/{name}/{model.name}"] = _entry("uutel", model)
-            table[f"{name}/{model.name}"] = _entry(name, model)
+        parts = registry.parts(name)
+        able = {fact: param in parts.transform.supported for fact, param in _ABILITIES.items()}
+        for model in parts.models:
+            table[f"uutel/{name}/{model.name}"] = _entry("uutel", model) | able
+            table[f"{name}/{model.name}"] = _entry(name, model) | able
     with _quiet(litellm):
         litellm.register_model(table)
 

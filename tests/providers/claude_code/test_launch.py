@@ -138,7 +138,7 @@ def test_a_conversation_that_is_better_in_a_file_has_a_process_of_its_own_that_r
 
 def test_a_cold_process_is_told_even_a_long_conversation_turn_by_turn() -> None:
     """A file needs a rewind, which this CLI may not know."""
-    made = planned(request(messages=(*LONG, {"role": "user", "content": "hi"})), warm=False)
+    made = planned(request(in_a_file=True), warm=False)
     assert (made.scratch_argv, made.files) == ((), ())
 
 

@@ -46,9 +46,13 @@ def said(role: Role, *parts: Part) -> Message:
     ("turns", "better"),
     [
         pytest.param([said("user")], False, id="one-question"),
-        pytest.param([said("user"), said("assistant")] * 39, False, id="just-short"),
-        pytest.param([said("user"), said("assistant")] * 39 + [said("user")], True, id="long"),
-        pytest.param([said("user"), *[said("assistant"), said("tool")] * 39], True, id="a-long-loop"),
+        pytest.param([said("user"), said("assistant")] * 99, False, id="just-short"),
+        pytest.param([said("user"), said("assistant")] * 99 + [said("user")], True, id="long"),
+        pytest.param([said("user"), *[said("assistant"), said("tool")] * 99], True, id="a-long-loop"),
+        pytest.param(
+            [said("user"), *[said("assistant"), said("tool"), said("tool")] * 98], False, id="two-results-a-turn"
+        ),
+        pytest.param([said("user")] * 300, False, id="one-turn-of-many-messages"),
         pytest.param([said("user", image((2000, 2000), 500_000))], False, id="an-image-just-small-enough"),
         pytest.param([said("user", image((2001, 1)))], True, id="a-wide-image"),
         pytest.param([said("user", image((1, 2001)))], True, id="a-high-image"),
