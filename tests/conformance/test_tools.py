@@ -79,16 +79,19 @@ async def test_calls_are_streamed_piece_by_piece(world: World) -> None:
 
 @pytest.mark.requirement("tools:calls:streamed")
 async def test_a_call_begins_while_the_model_is_far_from_its_end(world: World) -> None:
-    """Arguments are not held back for the whole call."""
+    """Arguments are not held back for the whole call; and who leaves amid them leaves nothing behind."""
     marker = world.marker("tool_slow", n=1000)
-    with anyio.fail_after(60):
-        stream: Any = await litellm.acompletion(world.model, [user(marker)], tools=TOOLS, stream=True)
+    messages = [system("Be exact."), user(marker)]
+    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"), anyio.fail_after(60):
+        stream: Any = await litellm.acompletion(world.model, messages, tools=TOOLS, stream=True)
         async for chunk in stream:
             if chunk.choices[0].delta.tool_calls:
                 break
         (recorded,) = world.api.of(marker)
         assert recorded.finished is None
         await stream.aclose()
+        await world.is_exact()
+        assert world.processes_started == 1
 
 
 SCHEMA: dict[str, Any] = {
