@@ -11,7 +11,7 @@ from typing import Any
 import litellm
 import pytest
 
-from tests.conformance.world import World, assistant, call, result, system, user
+from tests.conformance.world import World, assistant, call, function, result, system, user
 
 TURNS = 200
 
@@ -119,3 +119,26 @@ async def test_a_conversation_too_long_for_the_model_is_refused_not_shortened(wo
         with pytest.raises(litellm.ContextWindowExceededError):
             await litellm.acompletion(world.model, [*messages, user(marker)])
         assert world.bodies(marker) == []
+
+
+async def test_the_parameters_of_a_long_conversation_are_those_of_a_short_one(world: World) -> None:
+    """None is lost on the way by a file, and no schema is too large for it."""
+    given: dict[str, Any] = {
+        "temperature": 0.5,
+        "stop": ["END"],
+        "max_tokens": 77,
+        "effort": "low",
+        "tools": [function("alpha")],
+        "parallel_tool_calls": False,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "x", "schema": {"type": "object", "description": "wörd " * 40_000}},
+        },
+    }
+    short, long = world.marker("text"), world.marker("text")
+    await litellm.acompletion(world.model, [system("Be exact."), user(short)], **given)
+    await litellm.acompletion(
+        world.model, [system("Be exact."), *[user("q"), assistant("a")] * 120, user(long)], **given
+    )
+    assert world.body(long).parameters == world.body(short).parameters
+    assert world.body(long).system == ["Be exact."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 import zlib
 from itertools import pairwise
@@ -319,3 +320,16 @@ async def test_a_growing_conversation_shares_its_prefix_with_the_request_before(
     for before, after in pairwise(cached):
         assert before == after[: len(before)]
     assert [len(messages) for messages in cached] == [3, 5, 7]
+
+
+@pytest.mark.requirement("cache:prefix")
+async def test_a_callers_own_marks_for_the_cache_are_taken_out(world: World) -> None:
+    """The vendor allows four, three are the CLI's, and ours is on the newest block."""
+    marker = world.marker("text")
+    mark = {"cache_control": {"type": "ephemeral"}}
+    marked = [{"type": "text", "text": f"{n} {marker}", **mark} for n in range(3)]
+    said: Any = {**assistant(None, call("c1", "look")), **mark}
+    told: Any = {**result("c1", [{"type": "text", "text": "Seen.", **mark}]), **mark}
+    await litellm.acompletion(world.model, [{**system("S"), **mark}, {**user(marked), **mark}, said, told])
+    messages = [message for message in world.body(marker).raw["messages"] if message["role"] != "system"]
+    assert [json.dumps(message).count("cache_control") for message in messages] == [0, 0, 1]

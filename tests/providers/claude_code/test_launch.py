@@ -132,7 +132,7 @@ def test_a_conversation_that_is_better_in_a_file_has_a_process_of_its_own_that_r
     assert made.scratch_argv == ("--resume={scratch}/conversation.jsonl",)
     assert made.files == (("conversation.jsonl", session_file(turn.messages)),)
     assert (made.max_uses, made.scratch_env) == (1, ("CLAUDE_CODE_TMPDIR", "XDG_CACHE_HOME"))
-    assert dict(made.env)["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "5"
+    assert dict(made.env) == HOME | ALWAYS
     assert "SECRET" not in repr(made)
 
 

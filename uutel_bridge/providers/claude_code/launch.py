@@ -81,7 +81,7 @@ def plan(launch: Launch[ClaudeCodeRequest]) -> LaunchPlan:
         extra["ANTHROPIC_API_KEY"] = launch.settings.api_key.get_secret_value()
         allowed.discard("CLAUDE_CODE_OAUTH_TOKEN")
     many_turns = launch.warm and not request.in_a_file
-    if not many_turns:
+    if not launch.warm:
         extra |= {name: value for name, value in turn_environment(request).items() if value}
     conversation = session_file(request.messages) if launch.warm and request.in_a_file else None
     return LaunchPlan(

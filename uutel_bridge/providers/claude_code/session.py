@@ -178,6 +178,7 @@ class ClaudeCodeSession:
         if self._resumed:
             self._child.forget_files()
             await self._go_back(PLACEHOLDER, PLACEHOLDER)
+            await self._control({"subtype": "apply_flag_settings", "settings": {"env": turn_environment(request)}})
 
     async def _replay(self, messages: tuple[Mapping[str, Any], ...]) -> None:
         """Put earlier turns into the conversation, as turns."""
