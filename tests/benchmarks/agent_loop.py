@@ -49,7 +49,7 @@ _TOOLS = [
     for name in ("alpha", "beta")
 ]
 _STEPS = 10
-_LONG = (40, 60)
+_LONG = (60, 120)
 _LONG_RUNS = 2
 
 _SERVE = """
