@@ -16,9 +16,9 @@ from uutel_bridge.core.process import LaunchPlan
 BOUND = 30.0
 
 
-def plan(name: str = "A", max_uses: int = 50) -> LaunchPlan:
+def plan(name: str = "A", max_uses: int = 50, turns_at_once: int = 1) -> LaunchPlan:
     """A plan that differs from others by its name."""
-    return LaunchPlan(argv=(name,), env=(), max_uses=max_uses)
+    return LaunchPlan(argv=(name,), env=(), max_uses=max_uses, turns_at_once=turns_at_once)
 
 
 class Session:
@@ -270,6 +270,124 @@ async def test_a_failed_start_and_a_cancel_in_one_tick_leave_no_trace() -> None:
         await task
     await get(pool)
     await close(pool)
+
+
+async def test_one_process_serves_many_requests_side_by_side() -> None:
+    """Nobody waits, and it is reset when the last one has left."""
+    vendor, served = Vendor(), list[int]()
+    pool = vendor.pool()
+    all_served = anyio.Event()
+
+    async def request(number: int) -> None:
+        lease = await pool.acquire(plan(max_uses=200, turns_at_once=100))
+        served.append(number)
+        if len(served) == 100:
+            assert (pool.snapshot().leased, pool.snapshot().waiting) == (1, 0)
+            all_served.set()
+        await all_served.wait()
+        assert lease.session.resets == 0
+        lease.release()
+
+    with anyio.fail_after(BOUND):
+        await asyncio.gather(*(request(number) for number in range(100)))
+    await until(lambda: pool.snapshot().idle == 1)
+    assert served == list(range(100))
+    assert [session.resets for session in vendor.sessions] == [1]
+    lease = await get(pool, plan(max_uses=200, turns_at_once=100))
+    assert lease.uses == 100
+    await close(pool)
+
+
+async def test_a_shared_session_found_dead_serves_nobody_new() -> None:
+    """Those who have it end as they will; it is cleaned up after the last of them."""
+    vendor = Vendor()
+    pool = vendor.pool()
+    shared = plan(turns_at_once=3)
+    first, second = await get(pool, shared), await get(pool, shared)
+    assert second.session is first.session
+    first.session.alive = False
+    third = await get(pool, shared)
+    assert third.session is not first.session
+    first.release(broken=True)
+    assert (pool.snapshot().leased, first.session.stops) == (2, 0)
+    second.release(broken=True)
+    await until(lambda: pool.snapshot().stopping == 0)
+    assert (first.session.stops, third.session.stops) == (1, 0)
+    await close(pool)
+
+
+async def test_a_shared_session_broken_for_one_request_goes_on_for_the_others() -> None:
+    """It is stopped when they are done, and not before."""
+    vendor = Vendor()
+    pool = vendor.pool()
+    shared = plan(turns_at_once=3)
+    first, second = await get(pool, shared), await get(pool, shared)
+    first.release(broken=True)
+    assert (second.session.alive, second.session.stops) == (True, 0)
+    third = await get(pool, shared)
+    assert third.session is not second.session
+    second.release()
+    await until(lambda: not second.session.alive)
+    assert (second.session.resets, second.session.stops) == (0, 1)
+    await close(pool)
+
+
+@pytest.mark.parametrize("ticks", range(8))
+async def test_a_cancelled_request_does_not_touch_those_it_shares_with(ticks: int) -> None:
+    """Whenever it leaves, its place is free again and theirs is not."""
+    vendor = Vendor()
+    pool = vendor.pool(max_processes=1)
+    shared = plan(turns_at_once=2)
+    holder = await get(pool, shared)
+
+    async def request() -> None:
+        lease = await pool.acquire(shared)
+        try:
+            await asyncio.sleep(0)
+        finally:
+            lease.release()
+
+    tasks = [asyncio.create_task(request()) for _ in range(2)]
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    other = await get(pool, shared)
+    assert other.session is holder.session
+    assert (holder.session.resets, holder.session.stops) == (0, 0)
+    holder.release()
+    assert pool.snapshot().leased == 1
+    other.release()
+    await until(lambda: pool.snapshot().idle == 1)
+    assert not pool._waiting
+    await close(pool)
+
+
+async def test_a_failed_start_fails_all_whom_it_would_have_served() -> None:
+    """One after the other they would all fail the same way; the rest has a start of its own."""
+    vendor = Vendor()
+    error = UUError("not today")
+    vendor.failures = [error, None]
+    pool = vendor.pool(max_processes=1)
+    tasks = [asyncio.create_task(pool.acquire(plan(turns_at_once=2))) for _ in range(3)]
+    with anyio.fail_after(BOUND):
+        failed = await asyncio.gather(*tasks[:2], return_exceptions=True)
+        (await tasks[2]).release()
+    assert failed == [error, error]
+    assert pool.snapshot().started_total == 2
+    await close(pool)
+
+
+async def test_closing_stops_a_shared_session_once() -> None:
+    """Its leases come back to a closed pool."""
+    vendor = Vendor()
+    pool = vendor.pool()
+    leases = [await get(pool, plan(turns_at_once=3)) for _ in range(3)]
+    await close(pool)
+    for lease in leases:
+        lease.release()
+    assert [session.stops for session in vendor.sessions] == [1]
 
 
 async def test_a_failed_start_fails_one_request_with_its_own_error() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,19 +19,40 @@ IDLE = 300.0
 class _PoolMachine(RuleBasedStateMachine):
     """Any order of events, decisions late or at once, beside a ledger of its own."""
 
-    @initialize(max_processes=st.integers(1, 4), spares=st.integers(0, 2))
-    def open(self, max_processes: int, spares: int) -> None:
+    @initialize(
+        max_processes=st.integers(1, 4),
+        spares=st.integers(0, 2),
+        at_once=st.fixed_dictionaries(dict.fromkeys(sorted(MAX_USES), st.integers(1, 3))),
+    )
+    def open(self, max_processes: int, spares: int, at_once: dict[str, int]) -> None:
         self.now = 0.0
+        self.at_once = at_once
         self.state: PoolState[str] = PoolState(Limits(max_processes, spares, IDLE))
         self.key: dict[int, str] = {}
         self.status: dict[int, str] = {}
         self.uses: Counter[int] = Counter()
+        self.leases: Counter[int] = Counter()
+        self.used: set[int] = set()
+        self.retiring: set[int] = set()
         self.waiting: dict[int, str] = {}
         self.settled = False
 
     def of(self, status: str, key: str | None = None) -> list[int]:
         """Members in the ledger by status."""
         return [m for m, found in self.status.items() if found == status and key in {None, self.key[m]}]
+
+    def places_of(self, member: int) -> int:
+        """How many more waiters a member can take, once it is ready."""
+        key = self.key[member]
+        most = 0 if member in self.retiring else min(self.at_once[key], MAX_USES[key] - self.uses[member])
+        return max(0, most - self.leases[member])
+
+    def places(self, *statuses: str) -> Counter[str]:
+        """How many waiters the members of these statuses can take, by key."""
+        places: Counter[str] = Counter()
+        for member in [member for status in statuses for member in self.of(status)]:
+            places[self.key[member]] += self.places_of(member)
+        return places
 
     def settle(self) -> None:
         """Carry the decisions out in the ledger, checking each."""
@@ -42,11 +64,15 @@ class _PoolMachine(RuleBasedStateMachine):
                 self.status[decision.member] = "starting"
             elif isinstance(decision, Hand):
                 key = self.waiting[decision.waiter]
-                assert self.status[decision.member] == "idle"
+                assert self.status[decision.member] in {"idle", "leased"}
                 assert self.key[decision.member] == key
+                assert decision.member not in self.retiring
+                assert self.leases[decision.member] < self.at_once[key]
+                assert self.leases[decision.member] + self.uses[decision.member] < MAX_USES[key]
                 assert decision.waiter == min(waiter for waiter, other in self.waiting.items() if other == key)
                 del self.waiting[decision.waiter]
                 self.status[decision.member] = "leased"
+                self.leases[decision.member] += 1
             elif isinstance(decision, Reset):
                 assert self.status[decision.member] == "must reset"
                 self.status[decision.member] = "resetting"
@@ -57,7 +83,8 @@ class _PoolMachine(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(sorted(MAX_USES)), now=st.booleans())
     def a_request_comes(self, key: str, now: bool) -> None:
-        self.waiting[self.state.add_waiter(key, MAX_USES[key], self.now)] = key
+        waiter = self.state.add_waiter(key, MAX_USES[key], self.now, turns_at_once=self.at_once[key])
+        self.waiting[waiter] = key
         self.after(now)
 
     @precondition(lambda self: self.waiting)
@@ -70,7 +97,7 @@ class _PoolMachine(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(sorted(MAX_USES)), n=st.integers(0, 3), now=st.booleans())
     def spares_are_wanted(self, key: str, n: int, now: bool) -> None:
-        self.state.want_spares(key, MAX_USES[key], n, self.now)
+        self.state.want_spares(key, MAX_USES[key], n, self.now, turns_at_once=self.at_once[key])
         self.after(now)
 
     @precondition(lambda self: self.of("starting"))
@@ -85,28 +112,35 @@ class _PoolMachine(RuleBasedStateMachine):
         self.after(now)
 
     def fail(self, member: int) -> None:
-        """At most one waiter pays for it, and none if all have another member to count on."""
+        """At most those whom it would have served pay for it, and none if all have another member to count on."""
         key = self.key[member]
-        waiter = self.state.start_failed(member)
+        waiters = self.state.start_failed(member)
         del self.status[member]
-        others = sum(len(self.of(status, key)) for status in ("idle", "must reset", "resetting", "starting"))
-        if waiter is None:
-            assert list(self.waiting.values()).count(key) <= others
-        else:
+        assert len(waiters) <= min(self.at_once[key], MAX_USES[key])
+        for waiter in waiters:
             assert self.waiting.pop(waiter) == key
+        others = self.places("leased", "idle", "must reset", "resetting", "starting")
+        if not waiters:
+            assert list(self.waiting.values()).count(key) <= others[key]
 
     @precondition(lambda self: self.of("leased"))
     @rule(data=st.data(), used=st.booleans(), broken=st.sampled_from([False, False, True]), now=st.booleans())
-    def a_member_comes_back(self, data: st.DataObject, used: bool, broken: bool, now: bool) -> None:
+    def a_lease_comes_back(self, data: st.DataObject, used: bool, broken: bool, now: bool) -> None:
         self.release(data.draw(st.sampled_from(self.of("leased"))), used=used, broken=broken)
         self.after(now)
 
     def release(self, member: int, *, used: bool, broken: bool) -> None:
-        """Note what must become of it."""
+        """Note what must become of the member, if this was its last lease."""
         self.state.released(member, self.now, used=used, broken=broken)
+        self.leases[member] -= 1
         self.uses[member] += used
-        worn_out = self.uses[member] >= MAX_USES[self.key[member]]
-        self.status[member] = "must stop" if broken or worn_out else "must reset" if used else "idle"
+        self.used |= {member} if used else set()
+        self.retiring |= {member} if broken else set()
+        if self.leases[member] == 0:
+            worn_out = self.uses[member] >= MAX_USES[self.key[member]]
+            must_stop, must_reset = member in self.retiring or worn_out, member in self.used
+            self.status[member] = "must stop" if must_stop else "must reset" if must_reset else "idle"
+            self.used.discard(member)
 
     @precondition(lambda self: self.of("resetting"))
     @rule(data=st.data(), clean=st.booleans(), now=st.booleans())
@@ -132,6 +166,14 @@ class _PoolMachine(RuleBasedStateMachine):
         del self.status[member]
         self.after(now)
 
+    @precondition(lambda self: self.of("leased"))
+    @rule(data=st.data(), now=st.booleans())
+    def a_member_in_use_is_found_dead(self, data: st.DataObject, now: bool) -> None:
+        member = data.draw(st.sampled_from(self.of("leased")))
+        self.state.died(member)
+        self.retiring.add(member)
+        self.after(now)
+
     @rule(seconds=st.sampled_from([0.1, 10.0, 150.0, IDLE]), now=st.booleans())
     def time_passes(self, seconds: float, now: bool) -> None:
         self.now += seconds
@@ -152,6 +194,7 @@ class _PoolMachine(RuleBasedStateMachine):
             expected = {"must stop": "stopping", "must reset": "resetting"}.get(status, status)
             assert self.state.members[member].status == expected
             assert self.state.members[member].uses == self.uses[member]
+            assert 0 <= self.state.members[member].leases == self.leases[member] <= self.at_once[self.key[member]]
 
     @invariant()
     def once_decided_nothing_is_left_to_decide(self) -> None:
@@ -167,13 +210,16 @@ class _PoolMachine(RuleBasedStateMachine):
         if not self.settled:
             return
         waiting = Counter(self.waiting.values())
-        coming = Counter(self.key[m] for status in ("starting", "resetting") for m in self.of(status))
-        unprovided = (waiting - coming).total()
+        unprovided = waiting - self.places("starting", "resetting")
+        slots = sum(ceil(n / min(self.at_once[key], MAX_USES[key])) for key, n in unprovided.items())
+        open_to_nobody = [m for m in self.of("leased") if self.key[m] in waiting and self.places_of(m)]
         assert not any(self.of("idle", key) for key in waiting)
+        assert len(open_to_nobody) <= slots  # each is to empty for an earlier waiter of another key
         if len(self.status) < self.state.limits.max_processes:
-            assert unprovided == 0
+            assert slots == 0
         if self.of("idle"):
-            assert unprovided <= len(self.of("stopping"))
+            assert slots <= len(self.of("stopping"))
+            assert not open_to_nobody
 
     @invariant()
     def nothing_stays_idle_too_long(self) -> None:
@@ -206,7 +252,8 @@ class _PoolMachine(RuleBasedStateMachine):
                 self.state.reset_done(member, self.now, clean=True)
                 self.status[member] = "idle"
             elif status == "leased":
-                self.release(member, used=True, broken=False)
+                while self.leases[member]:
+                    self.release(member, used=True, broken=False)
             elif status == "stopping":
                 self.state.stopped(member)
                 del self.status[member]

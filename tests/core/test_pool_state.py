@@ -8,7 +8,8 @@ import pytest
 
 from uutel_bridge.core.pool_state import Decision, Hand, Limits, PoolState, Reset, Start, Stop
 
-MAX_USES = {"A": 3, "B": 3, "C": 3, "once": 1}
+MAX_USES = {"A": 3, "B": 3, "C": 3, "once": 1, "S": 4, "T": 4, "twice": 2}
+AT_ONCE = {"S": 3, "T": 3, "twice": 3}
 IDLE = 300.0
 NOW = 100.0
 
@@ -20,7 +21,7 @@ def pool(max_processes: int = 4, spares: int = 0) -> PoolState[str]:
 
 def wait(state: PoolState[str], key: str, now: float = NOW) -> int:
     """One more waiter."""
-    return state.add_waiter(key, MAX_USES[key], now)
+    return state.add_waiter(key, MAX_USES[key], now, turns_at_once=AT_ONCE.get(key, 1))
 
 
 def leased(state: PoolState[str], key: str, now: float = NOW) -> int:
@@ -111,6 +112,26 @@ CASES = [
     Case("no spare without room", "", "A", ["start A"], spares=1, max_processes=1),
     Case("no spare evicts", "A idle, B idle", "A", ["hand m1 to w1"], spares=2, max_processes=2),
     Case("no spare before a waiter", "", "A B", ["start A", "start B"], spares=1, max_processes=2),
+    Case("one start for as many as it will serve", "", "S S S S", ["start S", "start S"]),
+    Case("a start under way, too", "S starting", "S S S S", ["start S"]),
+    Case("and a reset", "S resetting", "S S S S", ["start S"]),
+    Case("one in use has places left", "S leased", "S S S", ["hand m1 to w1", "hand m1 to w2", "start S"]),
+    Case("an idle one serves several", "S idle, A idle", "S S", ["hand m1 to w1", "hand m1 to w2"]),
+    Case("another key's places are no use", "S leased", "T", ["start T"]),
+    Case("one in use with places left is spare enough", "S leased", "S", ["hand m1 to w1"], spares=1),
+    Case("so is a start with places left", "", "S S", ["start S"], spares=1),
+    Case("but as one, however many they are", "", "S", ["start S", "start S"], spares=2),
+    Case("no more at once than it may serve at all", "", "twice twice twice", ["start twice", "start twice"]),
+    Case("a full one is not", "S leased", "S S", ["hand m1 to w1", "hand m1 to w2", "start S"], spares=1),
+    Case("nor a start that will be full", "", "S S S", ["start S", "start S"], spares=1),
+    Case("no newcomer overtakes one who needs the slot", "S leased", "A S", [], max_processes=1),
+    Case("where another one is not in the way", "S leased, T leased", "A S T", ["hand m2 to w3"], max_processes=2),
+    Case("one slot for as many as it will serve", "B idle, C idle", "S S S", ["stop m1"], max_processes=2),
+    Case("one full member's key waits for its own", "S leased, A leased", "A S", ["hand m1 to w2"], max_processes=2),
+    Case("earlier ones still join", "S leased", "S A S", ["hand m1 to w1"], max_processes=1),
+    Case(
+        "nobody is kept out of one for an idle one's slot", "S leased, B idle", "A S", ["stop m2", "hand m1 to w2"], 2
+    ),
 ]
 
 
@@ -234,10 +255,10 @@ def test_a_failed_start_fails_one_waiter_and_the_others_start_their_own() -> Non
     state = pool(1)
     first, second = wait(state, "A"), wait(state, "A")
     (start,) = state.decide(NOW)
-    assert state.start_failed(start.member) == first
+    assert state.start_failed(start.member) == [first]
     (again,) = state.decide(NOW)
     assert isinstance(again, Start)
-    assert state.start_failed(again.member) == second
+    assert state.start_failed(again.member) == [second]
     assert state.decide(NOW) == []
     assert not state.members
 
@@ -250,9 +271,9 @@ def test_the_waiter_that_counted_on_the_failed_start_fails() -> None:
     first, second, third = (wait(state, "A") for _ in range(3))
     assert state.decide(NOW)[0] == Reset(resetting)
     starts = [member for member in state.members if member != resetting]
-    assert state.start_failed(starts[1]) == third
+    assert state.start_failed(starts[1]) == [third]
     state.reset_done(resetting, NOW, clean=True)
-    assert state.start_failed(starts[0]) == second  # also before the idle one was handed to the first
+    assert state.start_failed(starts[0]) == [second]  # also before the idle one was handed to the first
     assert state.decide(NOW) == [Hand(first, resetting)]
 
 
@@ -261,12 +282,12 @@ def test_a_failed_spare_is_not_tried_again_until_something_changes() -> None:
     state = pool(spares=1)
     waiter = wait(state, "A")
     own, spare = (decision.member for decision in state.decide(NOW))
-    assert state.start_failed(spare) is None
+    assert state.start_failed(spare) == []
     assert state.decide(NOW) == []
     state.started(own, NOW)
     (hand, again) = state.decide(NOW)
     assert hand == Hand(waiter, own)
-    assert state.start_failed(again.member) is None
+    assert state.start_failed(again.member) == []
     assert state.decide(NOW) == []
     state.released(own, NOW, used=True, broken=True)
     assert state.decide(NOW) == [Stop(own)]
@@ -377,6 +398,119 @@ def test_a_dead_idle_member_gives_its_slot_back() -> None:
     assert shown(state.decide(NOW), [], []) == ["start A"]
 
 
+def shared(state: PoolState[str], waiters: int) -> int:
+    """A member that several have."""
+    member = leased(state, "S")
+    wanted = [wait(state, "S") for _ in range(waiters - 1)]
+    assert state.decide(NOW) == [Hand(waiter, member) for waiter in wanted]
+    return member
+
+
+def test_a_shared_member_is_reset_when_its_last_lease_is_back() -> None:
+    """If anybody used it, whoever comes last; and it counts every use."""
+    state = pool()
+    member = shared(state, 3)
+    for used in [False, True, False]:
+        assert state.decide(NOW) == []
+        assert state.members[member].status == "leased"
+        state.released(member, NOW, used=used, broken=False)
+    assert state.decide(NOW) == [Reset(member)]
+    assert state.members[member].uses == 1
+    state.reset_done(member, NOW, clean=True)
+    again = wait(state, "S")
+    assert state.decide(NOW) == [Hand(again, member)]
+    state.released(member, NOW, used=False, broken=False)
+    assert state.decide(NOW) == []
+    assert state.members[member].status == "idle"
+
+
+def test_a_shared_member_is_not_promised_more_uses_than_it_has() -> None:
+    """Those under way count; one that came to nothing is free again."""
+    state = pool(1)
+    member = shared(state, 3)
+    state.released(member, NOW, used=True, broken=False)
+    fourth, fifth = wait(state, "S"), wait(state, "S")
+    assert state.decide(NOW) == [Hand(fourth, member)]
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == []
+    state.released(member, NOW, used=False, broken=False)
+    assert state.decide(NOW) == [Hand(fifth, member)]
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == []
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == [Stop(member)]
+
+
+@pytest.mark.parametrize("how", ["broken", "dead"])
+def test_a_shared_member_that_is_broken_or_dead_serves_nobody_new(how: str) -> None:
+    """The others keep their leases; it is stopped after the last one."""
+    state = pool()
+    member = shared(state, 3)
+    if how == "dead":
+        state.died(member)
+    state.released(member, NOW, used=True, broken=how == "broken")
+    wait(state, "S")
+    (start,) = state.decide(NOW)
+    assert isinstance(start, Start)
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == []
+    state.released(member, NOW, used=False, broken=False)
+    assert state.decide(NOW) == [Stop(member)]
+
+
+def test_the_busiest_member_is_filled_first() -> None:
+    """So that the others can grow old."""
+    state = pool()
+    busy = shared(state, 3)
+    other = leased(state, "S")
+    state.released(other, NOW, used=False, broken=False)
+    state.released(busy, NOW, used=False, broken=False)
+    waiters = [wait(state, "S") for _ in range(2)]
+    assert state.decide(NOW) == [Hand(waiters[0], busy), Hand(waiters[1], other)]
+    state.released(busy, NOW, used=False, broken=False)
+    waiter = wait(state, "S")
+    assert state.decide(NOW) == [Hand(waiter, busy)]
+
+
+def test_a_failed_start_fails_all_that_it_would_have_served() -> None:
+    """One start for each of them in turn would take as long as all together."""
+    state = pool()
+    member = shared(state, 2)
+    waiters = [wait(state, "S") for _ in range(5)]
+    hand, first, second = state.decide(NOW)
+    assert hand == Hand(waiters[0], member)
+    state.released(member, NOW, used=False, broken=False)
+    assert isinstance(first, Start)
+    assert isinstance(second, Start)
+    assert state.start_failed(first.member) == waiters[2:5]  # the place that came free is the second one's
+    assert state.decide(NOW) == [Hand(waiters[1], member)]
+    assert state.start_failed(second.member) == []
+
+
+def test_a_rare_key_is_not_starved_by_a_shared_member() -> None:
+    """Newcomers that overlap would keep it in use for ever."""
+    state = pool(1)
+    member = shared(state, 2)
+    rare, frequent = wait(state, "A"), wait(state, "S")
+    state.released(member, NOW, used=True, broken=False)
+    assert state.decide(NOW) == []
+    state.released(member, NOW, used=False, broken=False)
+    assert state.decide(NOW) == [Reset(member)]
+    state.reset_done(member, NOW, clean=True)
+    assert state.decide(NOW) == [Stop(member)]
+    assert list(state.waiters) == [rare, frequent]
+
+
+def test_newcomers_join_again_when_the_one_who_needed_the_slot_has_left() -> None:
+    """Keeping them out is for one decision only."""
+    state = pool(1)
+    member = shared(state, 1)
+    rare, frequent = wait(state, "A"), wait(state, "S")
+    assert state.decide(NOW) == []
+    state.drop_waiter(rare)
+    assert state.decide(NOW) == [Hand(frequent, member)]
+
+
 def test_closing_stops_everything_and_late_news_change_nothing() -> None:
     """Whoever still holds a member or works on one may report to a closed pool."""
     state = pool(4)
@@ -391,7 +525,7 @@ def test_closing_stops_everything_and_late_news_change_nothing() -> None:
     state.released(held, NOW, used=True, broken=False)
     state.reset_done(resetting, NOW, clean=True)
     state.started(start.member, NOW)
-    assert state.start_failed(start.member) is None
+    assert state.start_failed(start.member) == []
     state.died(held)
     assert {member.status for member in state.members.values()} == {"stopping"}
     for member in list(state.members):

@@ -430,6 +430,41 @@ async def test_a_start_cancelled_halfway_leaves_nothing(monkeypatch: pytest.Monk
     assert not process._live
 
 
+LISTER = """
+    import os, sys
+    folder = sys.argv[1]
+    print(folder, os.readlink(folder + "/auth.json"), open(folder + "/auth.json").read(), flush=True)
+    sys.stdin.read()
+"""
+
+
+async def test_links_lead_out_of_the_folder_and_what_they_lead_to_stays(tmp_path: Path) -> None:
+    """The child finds them from its start; neither the link's end nor the folder's reaches the target."""
+    target, nowhere = tmp_path / "theirs", tmp_path / "nowhere"
+    target.write_text("kept", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    links = (("auth.json", str(target)), ("skills", str(tmp_path / "folder")), ("later", str(nowhere)))
+    launch = replace(plan(LISTER), scratch_argv=("{scratch}",), files=(("config.toml", b""),), links=links)
+    async with started(launch) as child:
+        folder, led_to, content = (await read_until(child, b"\n")).decode().split()
+        assert (led_to, content) == (str(target), "kept")
+        child.forget_files()
+        assert set(files(folder) or ()) == {"auth.json", "skills", "later"}
+    assert files(folder) is None
+    assert target.read_text(encoding="utf-8") == "kept"
+    assert files(tmp_path / "folder") == ["file"]
+    assert not nowhere.exists()
+
+
+async def test_a_link_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the folder does not stay."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(UUError):
+        await Child.start(replace(plan(ECHO), links=(("twice", "a"), ("twice", "b"))))
+    assert files(tmp_path) == []
+
+
 async def test_kill_all_now_ends_every_child_and_its_scratch() -> None:
     """The last resort needs no loop."""
     async with started(plan(STUBBORN, scratch_env=("HOME",))) as first, started(plan(ECHO)) as second:

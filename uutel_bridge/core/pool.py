@@ -1,4 +1,4 @@
-"""Warm sessions, leased to one request after another. `PoolState` decides; this room carries it out.
+"""Warm sessions, leased to requests one by one or side by side. `PoolState` decides; this room carries it out.
 
 Everything here runs on one event loop, and nothing awaits between reading the state and changing it. Whatever takes
 time (a start, a reset, a stop) is a task that the pool owns, so no cancelled caller can lose it.
@@ -60,7 +60,7 @@ class Snapshot:
 
 
 class Lease(Generic[SessionT]):
-    """A session that belongs to one request until it is released."""
+    """A session lent to one request until it is released; where its plan has several turns at once, to others too."""
 
     __slots__ = ("_give_back", "session", "uses")
 
@@ -75,7 +75,7 @@ class Lease(Generic[SessionT]):
 
         Args:
             used: False where nothing was sent to it: it needs no reset.
-            broken: True where it must not serve again: it is stopped.
+            broken: True where it must not serve again: it is stopped, as soon as no other request has it.
         """
         give_back, self._give_back = self._give_back, None
         if give_back is not None:
@@ -131,7 +131,7 @@ class Pool(Generic[SessionT]):
             UUError: The child did not start (the error of `open_session`), or the pool is closed.
         """
         self._check_open()
-        waiter = self._state.add_waiter(plan, plan.max_uses, self._clock())
+        waiter = self._state.add_waiter(plan, plan.max_uses, self._clock(), turns_at_once=plan.turns_at_once)
         future = self._waiting[waiter] = self._loop.create_future()
         self._step()
         try:
@@ -147,7 +147,7 @@ class Pool(Generic[SessionT]):
             UUError: One of them did not start, or the pool is closed.
         """
         self._check_open()
-        self._state.want_spares(plan, plan.max_uses, n, self._clock())
+        self._state.want_spares(plan, plan.max_uses, n, self._clock(), turns_at_once=plan.turns_at_once)
         self._step()
         members = self._state.members.values()
         starts = [self._jobs[m.id] for m in members if m.status == "starting" and m.kind.key == plan]
@@ -197,10 +197,11 @@ class Pool(Generic[SessionT]):
 
     def _drop_dead(self) -> None:
         for member in list(self._state.members.values()):
-            if member.status == "idle" and not self._sessions[member.id].alive:
-                log.debug("process %d exited while idle", member.id)
+            if member.open and not self._sessions[member.id].alive:
+                log.debug("process %d exited while %s", member.id, member.status)
                 self._state.died(member.id)
-                self._stop(member.id)  # its pipes and files are still there
+                if member.status == "idle":
+                    self._stop(member.id)  # its pipes and files are still there
 
     def _carry_out(self, decision: Decision[LaunchPlan]) -> None:
         if isinstance(decision, Start):
@@ -269,8 +270,7 @@ class Pool(Generic[SessionT]):
             self._state.started(member, self._clock())
             return
         log.warning("process %d did not start: %s", member, type(error).__name__)
-        waiter = self._state.start_failed(member)
-        if waiter is not None:
+        for waiter in self._state.start_failed(member):
             self._fail(waiter, error)
 
     def _fail(self, waiter: int, error: BaseException) -> None:

@@ -8,6 +8,9 @@ what follows from it:
     leased     -> resetting, by Reset; stopping, when it is worn out or broken; idle, when it was not used at all
     resetting  -> idle, when proven clean; stopping, when not
     stopping   -> gone
+
+Where a kind allows several turns at once, a leased member with free places is handed out again, and leaves `leased`
+when the last of its leases is back. One that is broken or found dead retires: it is handed out no more.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
-from typing import Generic, Literal, TypeAlias, TypeVar
+from math import ceil
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 Status = Literal["starting", "idle", "leased", "resetting", "stopping"]
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -73,6 +77,7 @@ class Kind(Generic[KeyT]):
 
     key: KeyT
     max_uses: int
+    turns_at_once: int
     last_used: float
     wanted: int = 0
     """Spares asked for by `want_spares`, until the next decision."""
@@ -84,6 +89,11 @@ class Kind(Generic[KeyT]):
         """Whether a member may serve more than one request."""
         return self.max_uses > 1
 
+    @property
+    def places(self) -> int:
+        """How many waiters a fresh member can take."""
+        return min(self.turns_at_once, self.max_uses)
+
 
 @dataclass(slots=True, eq=False)
 class Member(Generic[KeyT]):
@@ -92,10 +102,27 @@ class Member(Generic[KeyT]):
     id: int
     kind: Kind[KeyT]
     status: Status = "starting"
+    leases: int = 0
     uses: int = 0
+    used: bool = False
+    """Whether it has anything to forget."""
+    retiring: bool = False
+    """No more waiters for it, and it is stopped when its last lease is back."""
     idle_since: float = 0.0
     evicted: bool = False
     """Stopping so that a waiter of another key can have its slot."""
+
+    @property
+    def places(self) -> int:
+        """How many more waiters it can take, as soon as it is ready."""
+        if self.retiring:
+            return 0
+        return min(self.kind.turns_at_once, self.kind.max_uses - self.uses) - self.leases
+
+    @property
+    def open(self) -> bool:
+        """Whether it can take a waiter now."""
+        return self.status in {"idle", "leased"} and self.places > 0
 
 
 class PoolState(Generic[KeyT]):
@@ -116,19 +143,19 @@ class PoolState(Generic[KeyT]):
 
     # What happened
 
-    def add_waiter(self, key: KeyT, max_uses: int, now: float) -> int:
+    def add_waiter(self, key: KeyT, max_uses: int, now: float, *, turns_at_once: int = 1) -> int:
         """A request came; its number is what `Hand` and `start_failed` call it."""
         waiter = next(self._ids)
-        self.waiters[waiter] = self._use(key, max_uses, now)
+        self.waiters[waiter] = self._use(key, max_uses, turns_at_once, now)
         return waiter
 
     def drop_waiter(self, waiter: int) -> None:
         """The request was given up."""
         self.waiters.pop(waiter, None)
 
-    def want_spares(self, key: KeyT, max_uses: int, n: int, now: float) -> None:
+    def want_spares(self, key: KeyT, max_uses: int, n: int, now: float, *, turns_at_once: int = 1) -> None:
         """The next decision keeps `n` spares of the key, as if it was used now."""
-        self._use(key, max_uses, now).wanted = n
+        self._use(key, max_uses, turns_at_once, now).wanted = n
 
     def started(self, member: int, now: float) -> None:
         """A child is ready for its first use."""
@@ -136,37 +163,35 @@ class PoolState(Generic[KeyT]):
             found.kind.suspended = False
             self._rest(found, now)
 
-    def start_failed(self, member: int) -> int | None:
+    def start_failed(self, member: int) -> list[int]:
         """A child could not be started, and nothing is left of it.
 
         Returns:
-            The waiter that was counting on this start, which waits no more; None where nobody was.
+            The waiters that were counting on this start, which wait no more: at most `turns_at_once` of its kind.
         """
         failed = self._member(member, "starting")
         if failed is None:
-            return None
+            return []
         failed.kind.suspended = True
-        waiter = self._counting_on(failed)
+        waiters = self._counting_on(failed)
         del self.members[member]
-        if waiter is not None:
+        for waiter in waiters:
             del self.waiters[waiter]
-        return waiter
+        return waiters
 
     def released(self, member: int, now: float, *, used: bool, broken: bool) -> None:
-        """A leased member came back: used (or still as clean as it was handed out), and sound (or broken)."""
+        """A lease of a member came back: used (or nothing was done with it), and sound (or broken)."""
         found = self._member(member, "leased")
         if found is None:
             return
+        found.leases -= 1
+        found.retiring |= broken
         if used:
             found.uses += 1
+            found.used = True
             found.kind.last_used = now
-        if broken or found.uses >= found.kind.max_uses:
-            self._stop(found)
-        elif used:
-            found.status = "resetting"
-            self._decided.append(Reset(member))
-        else:
-            self._rest(found, now)
+        if found.leases == 0:
+            self._retake(found, now)
 
     def reset_done(self, member: int, now: float, *, clean: bool) -> None:
         """A reset has ended: proven clean, or not."""
@@ -177,9 +202,11 @@ class PoolState(Generic[KeyT]):
                 self._stop(found)
 
     def died(self, member: int) -> None:
-        """An idle member was found dead."""
+        """A member was found dead: gone, if it was idle; a leased one is stopped when its last lease is back."""
         if self._member(member, "idle"):
             del self.members[member]
+        elif found := self._member(member, "leased"):
+            found.retiring = True
 
     def stopped(self, member: int) -> None:
         """A stop has ended; the slot is free."""
@@ -223,31 +250,46 @@ class PoolState(Generic[KeyT]):
         """Let each waiter in turn take the best that the earlier ones left.
 
         Returns:
-            How many starting and resetting members no waiter counts on, by kind.
+            How many places in starting and resetting members no waiter counts on, by kind.
         """
-        idle = sorted(self._idle(), key=lambda member: member.idle_since)
-        coming = Counter(m.kind for m in self.members.values() if m.status in {"starting", "resetting"})
+        members = [member for member in self.members.values() if member.open]
+        coming: Counter[Kind[KeyT]] = Counter()
+        for member in self.members.values():
+            if member.status in {"starting", "resetting"}:
+                coming[member.kind] += member.places
         vacated = sum(member.evicted for member in self.members.values())
         for waiter, kind in list(self.waiters.items()):
-            # The most recently used one has the warmest caches, and lets the surplus grow old.
-            own = next((member for member in reversed(idle) if member.kind is kind), None)
+            members = sorted((member for member in members if member.open), key=_rank)
+            # The busiest one, so that few serve all; or the most recently used one, which has the warmest caches.
+            own = next((member for member in reversed(members) if member.kind is kind), None)
             if own is not None:
-                idle.remove(own)
                 self._hand(waiter, own, now)
-            elif coming[kind]:
+                continue
+            if coming[kind]:
                 coming[kind] -= 1
-            elif self._has_room():
+                continue
+            coming[kind] += kind.places - 1
+            if self._has_room():
                 self._start(kind)
             elif vacated:
                 vacated -= 1
-            elif idle:
-                self._stop(idle.pop(0), evicted=True)
-            # Else the slot of the next member that comes back or stops: free slots go by this same order.
+            else:
+                self._make_room(kind, members)
         return coming
+
+    def _make_room(self, kind: Kind[KeyT], members: list[Member[KeyT]]) -> None:
+        if members and members[0].status == "idle":
+            self._stop(members[0], evicted=True)
+        elif members and all(member.kind is not kind for member in self.members.values()):
+            # Later waiters would keep it in use for ever: it gets none of them, in this decision.
+            del members[0]
+        # Else the slot of the next member that comes back or stops: free slots go by this same order.
 
     def _start_spares(self, coming: Counter[Kind[KeyT]], now: float) -> None:
         # Room is left only when every waiter has its member or its slot, so no spare takes what a waiter needs.
-        ready = coming + Counter(member.kind for member in self._idle())
+        ready = Counter(member.kind for member in self.members.values() if member.open)
+        for kind, places in coming.items():
+            ready[kind] += ceil(places / kind.places)
         for kind in sorted(self.kinds.values(), key=lambda kind: kind.last_used, reverse=True):
             target = max(self.limits.spares, kind.wanted)
             kind.wanted = 0
@@ -267,10 +309,10 @@ class PoolState(Generic[KeyT]):
 
     # Small steps
 
-    def _use(self, key: KeyT, max_uses: int, now: float) -> Kind[KeyT]:
+    def _use(self, key: KeyT, max_uses: int, turns_at_once: int, now: float) -> Kind[KeyT]:
         kind = self.kinds.get(key)
         if kind is None:
-            kind = self.kinds[key] = Kind(key, max_uses, now)
+            kind = self.kinds[key] = Kind(key, max_uses, turns_at_once, now)
         kind.last_used = now
         kind.suspended = False
         return kind
@@ -288,21 +330,33 @@ class PoolState(Generic[KeyT]):
     def _lapsed(self, kind: Kind[KeyT], now: float) -> bool:
         return now >= kind.last_used + self.limits.idle_seconds
 
-    def _counting_on(self, member: Member[KeyT]) -> int | None:
-        """The waiter whose turn comes with this member: resets come first, being fast, then starts by age."""
+    def _counting_on(self, member: Member[KeyT]) -> list[int]:
+        """The waiters whose turn comes with this member: resets come first, being fast, then starts by age."""
         kin = [other for other in self.members.values() if other.kind is member.kind]
-        in_line = [other for status in ("idle", "resetting", "starting") for other in kin if other.status == status]
+        order: tuple[Status, ...] = ("leased", "idle", "resetting", "starting")
+        in_line = [other for status in order for other in kin if other.status == status]
         waiting = [waiter for waiter, kind in self.waiters.items() if kind is member.kind]
-        place = in_line.index(member)
-        return waiting[place] if place < len(waiting) else None
+        before = sum(other.places for other in in_line[: in_line.index(member)])
+        return waiting[before : before + member.places]
+
+    def _retake(self, member: Member[KeyT], now: float) -> None:
+        if member.retiring or member.uses >= member.kind.max_uses:
+            self._stop(member)
+        elif member.used:
+            member.status = "resetting"
+            self._decided.append(Reset(member.id))
+        else:
+            self._rest(member, now)
 
     def _rest(self, member: Member[KeyT], now: float) -> None:
         member.status = "idle"
+        member.used = False
         member.idle_since = now
 
     def _hand(self, waiter: int, member: Member[KeyT], now: float) -> None:
         del self.waiters[waiter]
         member.status = "leased"
+        member.leases += 1
         member.kind.last_used = now
         self._decided.append(Hand(waiter, member.id))
 
@@ -316,3 +370,8 @@ class PoolState(Generic[KeyT]):
         member.status = "stopping"
         member.evicted = evicted
         self._decided.append(Stop(member.id))
+
+
+def _rank(member: Member[Any]) -> tuple[int, float]:
+    """Idle ones first, the longest idle at the front; then those in use, the busiest at the end."""
+    return member.leases, member.idle_since

@@ -52,8 +52,12 @@ class LaunchPlan:
     """Arguments after `argv`, in which `{scratch}` is that path; apart, so that no caller's text is taken for it."""
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     """Names and contents of files put into that folder before the start. Not in the repr: they may hold a prompt."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Names and targets of symbolic links made in that folder before the start; the targets outlive it."""
     max_uses: int = 1
     """How many requests one child may serve; 1 means never again."""
+    turns_at_once: int = 1
+    """How many of them it may serve side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,12 @@ class _Group:
         self.scratch = ""
         self.files = tuple(name for name, _ in plan.files)
         try:
-            if plan.scratch_env or plan.scratch_argv or plan.files:
+            if plan.scratch_env or plan.scratch_argv or plan.files or plan.links:
                 self.scratch = scratch.make()
             for name, content in plan.files:
                 scratch.write(self.scratch, name, content)
+            for name, target in plan.links:
+                Path(self.scratch, name).symlink_to(target)
             self.leader = subprocess.Popen(
                 (*plan.argv, *(each.replace("{scratch}", self.scratch) for each in plan.scratch_argv)),
                 bufsize=0,
