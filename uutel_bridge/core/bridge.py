@@ -104,7 +104,7 @@ class Bridge:
         executable = self._find(environment)
         if settings.api_key is None:
             require(self.parts.auth.status(environment), self.parts.name)
-        return Call(request, options, settings, executable, environment)
+        return Call(request, options, settings, self.parts.inner(executable), environment)
 
     def _find(self, environment: Mapping[str, str]) -> str:
         return find(

@@ -148,6 +148,8 @@ class Parts(Generic[RequestT, ResponseT]):
     plan: Callable[[Launch[RequestT]], LaunchPlan]
     open_session: Callable[[Child, LaunchPlan], Session[RequestT, ResponseT]]
     probe: Callable[[str, Mapping[str, str], ProviderSettings], Awaitable[bool]]
+    inner: Callable[[str], str] = str
+    """What to run, by the executable that was found, which may be a package manager's wrapper."""
 
 
 AnyParts = Parts[Any, Any]

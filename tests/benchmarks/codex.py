@@ -1,0 +1,183 @@
+"""What the bridge costs over Codex itself: `python -m tests.benchmarks.codex [path of codex] [--runs N]`.
+
+The model is the loopback emulator, in a process of its own, which answers at once; so every millisecond is the CLI's,
+LiteLLM's or ours. `codex exec` stands beside it, measured in the same run on the same CLI. Medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+import litellm
+
+import uutel_bridge
+from tests.benchmarks.claude_code import open_descriptors, show
+from uutel_bridge import testing
+from uutel_bridge.core.locate import empty_cwd
+
+_REPOSITORY = Path(__file__).parents[2]
+_REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "codex"
+_NAME = "gpt-5.5"
+_MODEL = f"uutel/codex/{_NAME}"
+_SYSTEM = {"role": "system", "content": "Be brief."}
+_HELLO = {"role": "user", "content": "Hello [[scenario:text]]"}
+_ONE = [_SYSTEM, _HELLO]
+_HISTORY = [_SYSTEM, *[{"role": role, "content": "words"} for _ in range(20) for role in ("user", "assistant")], _HELLO]
+_SLOW = [{"role": "user", "content": "Hello [[scenario:text pause=1]]"}]
+_AT_ONCE = 100
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    """The emulator's URL; its own process, so that it does not share our interpreter."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.emulators.responses_api"],
+        cwd=_REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
+async def first_delta(messages: list[dict[str, str]], **credentials: str) -> float:
+    """Milliseconds from the call to the first text, through LiteLLM."""
+    began = time.perf_counter()
+    stream: Any = await litellm.acompletion(_MODEL, messages, stream=True, **credentials)
+    first = 0.0
+    async for chunk in stream:
+        if not first and chunk.choices and chunk.choices[0].delta.content:
+            first = (time.perf_counter() - began) * 1000
+    return first
+
+
+def first_text_of_a_cold_cli(executable: Path, url: str) -> float:
+    """The same for `codex exec`, as a script would use it; it has no deltas, the text comes whole."""
+    provider = f'{{name="p",base_url="{url}",wire_api="responses",requires_openai_auth=true,supports_websockets=false}}'
+    # With analytics it waits for five seconds at its end; the rest are tools that the emulator does not know.
+    features = (f"features.{name}=false" for name in ("apps", "goals", "image_generation", "multi_agent", "plugins"))
+    quiet = ("analytics.enabled=false", 'web_search="disabled"', *features)
+    settings = ('model_provider="p"', f"model_providers.p={provider}", *quiet)
+    command = [str(executable), "exec", "--json", "--ephemeral", "--skip-git-repo-check", f"--model={_NAME}"]
+    environment = {name: os.environ[name] for name in ("HOME", "PATH")}
+    began = time.perf_counter()
+    with subprocess.Popen(
+        [*command, *(word for each in settings for word in ("-c", each)), "-c", f'chatgpt_base_url="{url}"', "-"],
+        env=environment,
+        cwd=empty_cwd(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(_HELLO["content"])
+        child.stdin.close()
+        first = 0.0
+        for line in child.stdout:
+            if not first and '"agent_message"' in line:
+                first = (time.perf_counter() - began) * 1000
+    assert first, "codex exec said nothing"
+    return first
+
+
+def descendants_memory() -> float:
+    """MB of all the processes below ours that are the CLI's, shared pages counted once."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError):
+            continue  # it ended meanwhile
+    return sum(_memory(process) for process in parents if _is_below(process, parents)) / 1024
+
+
+def _is_below(process: int, parents: dict[int, int]) -> bool:
+    while process in parents and process != os.getpid():
+        process = parents[process]
+    return process == os.getpid()
+
+
+def _memory(process: int) -> int:
+    folder = Path("/proc", str(process))
+    try:
+        if b"app-server" not in (folder / "cmdline").read_bytes():
+            return 0
+        return sum(
+            int(line.split()[1]) for line in (folder / "smaps_rollup").read_text().splitlines() if line[:4] == "Pss:"
+        )
+    except (OSError, ValueError):
+        return 0  # it ended meanwhile
+
+
+async def crowd() -> None:
+    """Many answers side by side, of a second each."""
+    began = time.perf_counter()
+    await asyncio.gather(*(litellm.acompletion(_MODEL, _SLOW) for _ in range(_AT_ONCE)))
+    print(f"  {_AT_ONCE} answers of 1 s side by side: {time.perf_counter() - began:.2f} s")
+    (processes,) = (each.processes for each in uutel_bridge.status() if each.name == "codex")
+    print(f"  processes of the CLI: {descendants_memory():.0f} MB together, {processes}")
+
+
+async def growth(requests: int) -> None:
+    """What is left of many requests."""
+    ours, theirs = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, descendants_memory()
+    descriptors = open_descriptors()
+    for _ in range(requests):
+        await litellm.acompletion(_MODEL, _ONE)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - ours) / 1024
+    print(f"  our memory grew by {grown:.1f} MB, descriptors {descriptors} -> {open_descriptors()}")
+    print(f"  the CLI's: {theirs:.0f} -> {descendants_memory():.0f} MB")
+
+
+async def measure(executable: Path, url: str, runs: int) -> None:
+    """Everything, printed."""
+    print("First text")
+    uutel_bridge.warm("codex")
+    await first_delta(_ONE)
+    show("through LiteLLM and the bridge, warm", [await first_delta(_ONE) for _ in range(runs)])
+    show("the same after 40 earlier messages", [await first_delta(_HISTORY) for _ in range(runs)])
+    key = {"api_key": "made-up", "api_base": url}
+    await first_delta(_ONE, **key)
+    show("with an API key instead of a ChatGPT login", [await first_delta(_ONE, **key) for _ in range(runs)])
+    show("codex exec, a process for each request", [first_text_of_a_cold_cli(executable, url) for _ in range(10)])
+    print("A crowd")
+    await crowd()
+    print("300 requests in a row")
+    await growth(300)
+
+
+def main() -> None:
+    """Run on the real CLI where it is installed, and say on what."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("executable", nargs="?", type=Path, default=_REAL)
+    parser.add_argument("--runs", type=int, default=60)
+    given = parser.parse_args()
+    uutel_bridge.register()
+    with emulator() as url, testing.fake_clis():
+        os.environ |= {"UUTEL_CODEX__EXECUTABLE": str(given.executable.resolve()), "UUTEL_CODEX__API_BASE": url}
+        version = subprocess.run([given.executable, "--version"], check=True, capture_output=True, text=True)
+        print(f"{version.stdout.strip()}, LiteLLM {metadata.version('litellm')}, Python {sys.version.split()[0]}")
+        asyncio.run(measure(given.executable, url, given.runs))
+        uutel_bridge.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Which models Codex offers by name, and what it is told of them. Any other name is passed on as it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from uutel_bridge.core.provider import Model
+
+DEFAULT = "default"
+"""Stands for the model that the CLI takes when none is named."""
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+"""What the CLI or the API of some model knows; which of them a model takes is for the API to say."""
+
+_NO_LIMIT = 1_000_000_000
+
+_CONTEXT = {
+    "gpt-6.1-sol": 872_000,
+    "gpt-6-astra": 872_000,
+    "gpt-6-sol": 872_000,
+    "gpt-6-luna": 872_000,
+    "gpt-5.6-sol": 872_000,
+    "gpt-6.1-terra": 872_000,
+    "gpt-5.6-terra": 872_000,
+    "gpt-5.6-luna": 872_000,
+    "gpt-5.5": 272_000,
+}
+"""Names, the CLI's default first, and tokens (`codex debug models`, 0.169.0)."""
+
+DEFAULT_MODEL = next(iter(_CONTEXT))
+"""What `default` stands for, there and in our own catalogue."""
+
+MODELS = tuple(
+    Model(
+        name=name,
+        max_input_tokens=tokens,
+        max_output_tokens=128_000,
+        input_cost=0.0,
+        output_cost=0.0,
+        cache_read_cost=0.0,
+        cache_creation_cost=0.0,
+    )
+    for name, tokens in {DEFAULT: _CONTEXT[DEFAULT_MODEL], **_CONTEXT}.items()
+)
+"""Without prices: a ChatGPT plan is not billed by the token, and the CLI tells no price."""
+
+_ANY_NAME = ""
+"""The CLI takes the entry whose name is the longest beginning of the model's."""
+
+
+def catalog_json() -> bytes:
+    """A file for `model_catalog_json`, in which every model chats and calls plain functions, whatever its name.
+
+    The CLI's own catalogue would have the models call functions from JavaScript only, compact a long conversation,
+    and cut long results; for a model that is in no catalogue it has limits of its own.
+    """
+    names = (*_CONTEXT, _ANY_NAME)
+    return orjson.dumps({"models": [_entry(name, priority) for priority, name in enumerate(names, 1)]})
+
+
+def _entry(name: str, priority: int) -> dict[str, Any]:
+    return {
+        "slug": name,
+        "display_name": name,
+        "priority": priority,  # the first is the default
+        "visibility": "list" if name else "hide",
+        "supported_in_api": True,
+        "base_instructions": "",
+        "context_window": _NO_LIMIT,  # else a long conversation is compacted
+        "truncation_policy": {"mode": "bytes", "limit": _NO_LIMIT},  # else the results of functions are cut
+        "input_modalities": ["text", "image"],
+        "supports_image_detail_original": True,  # else a large image is made smaller
+        "shell_type": "disabled",
+        "experimental_supported_tools": [],
+        "supports_parallel_tool_calls": True,
+        "supported_reasoning_levels": [{"effort": effort, "description": ""} for effort in EFFORTS],
+        "supports_reasoning_summaries": True,
+        "default_reasoning_summary": "auto",
+        "support_verbosity": True,
+    }

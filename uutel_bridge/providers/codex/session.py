@@ -1,0 +1,298 @@
+"""The dialogue with a running `codex app-server`: many turns side by side, each on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
+from typing import Any, TypeVar
+
+import anyio
+
+from uutel_bridge import __version__
+from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError
+from uutel_bridge.core.jsonrpc import Call, Incoming, Notification, Peer, Reply
+from uutel_bridge.core.process import Child
+from uutel_bridge.providers.codex.models import CodexRequest, CodexResponse, Notice
+
+_START_SECONDS = 60.0
+"""A cold start takes a tenth of a second; a busy machine may take much longer."""
+
+_TOLD = frozenset({
+    "error",
+    "item/agentMessage/delta",
+    "item/reasoning/summaryPartAdded",
+    "item/reasoning/summaryTextDelta",
+    "item/tool/call",
+    "rawResponse/completed",
+    "rawResponseItem/completed",
+    "thread/tokenUsage/updated",
+    "turn/completed",
+})
+"""What a translator reads of a turn; the app-server tells far more."""
+
+_SIGIL = "$"
+"""A turn's own input may name a skill of the user's with it, which the CLI then adds; in items it means nothing."""
+_LONGEST_INPUT = 2**20
+"""Characters that the CLI takes as a turn's own input; of items it takes any number."""
+_REQUESTS_AT_ONCE = 64
+"""Of more than about 128 that wait to be read, the app-server refuses some as too many."""
+_NO_SUCH_METHOD = -32601
+
+T = TypeVar("T")
+_Notices = asyncio.Queue[Notice | UUError]
+
+
+class CodexSession:
+    """An app-server that answers turns, as many at once as it is asked for."""
+
+    def __init__(self, child: Child, *, cwd: str) -> None:
+        self._child = child
+        self._cwd = cwd
+        self._peer = Peer()
+        self._room = anyio.Semaphore(_REQUESTS_AT_ONCE, fast_acquire=True)
+        self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._threads: dict[str, _Notices] = {}
+        self._limits: Notice | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ended: UUError | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another turn."""
+        return self._child.alive and self._ended is None
+
+    async def start(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            CLIExited: It ended instead.
+            ProtocolError: It does not speak the protocol, or did not answer in time.
+        """
+        self._spawn(self._read())
+        client = {"name": "uutel_bridge", "title": "uutel-bridge", "version": __version__}
+        with anyio.move_on_after(_START_SECONDS) as scope:
+            await self._ask("initialize", {"clientInfo": client, "capabilities": {"experimentalApi": True}})
+            await self._child.send(self._peer.notify("initialized", {}))
+        if scope.cancelled_caught:
+            raise ProtocolError(
+                f"codex did not get ready within {_START_SECONDS:g} s.", evidence=self._child.stderr_tail
+            )
+
+    async def run(self, request: CodexRequest, /) -> AsyncGenerator[CodexResponse, None]:
+        """What is told of one turn, up to its end; just before that, how the plan's limits stand."""
+        opening = self._spawn(self._open(request))
+        running: asyncio.Task[str] | None = None
+        try:
+            thread = await _outcome(opening)
+            notices = self._threads[thread] = _Notices()
+            said = _own_input(request.items)
+            if request.items and not said:
+                await self._ask("thread/inject_items", {"threadId": thread, "items": list(request.items)})
+            running = self._spawn(self._begin(_turn_start(thread, request, said)))
+            turn = await _outcome(running)
+            calls = False
+            while running:
+                notice = await notices.get()
+                if isinstance(notice, UUError):
+                    raise notice
+                of, called = _about(notice)
+                if of != turn:
+                    continue  # an injected item is told of, too
+                calls = calls or called
+                if notice.method == "item/tool/call":
+                    _check_told(calls)
+                    continue
+                if notice.method == "rawResponse/completed" and calls:
+                    # The functions are the caller's; else the model would be asked again with what Codex says for them.
+                    self._spawn(self._quietly("turn/interrupt", {"threadId": thread, "turnId": turn}))
+                if notice.method == "turn/completed":
+                    running = None
+                    if self._limits:
+                        yield self._limits
+                yield notice
+        finally:
+            self._spawn(self._leave(opening, running))
+
+    async def reset(self) -> bool:
+        """Threads share nothing, so there is nothing to forget."""
+        return self.alive
+
+    async def aclose(self) -> None:
+        """Stop the process; turns that still run fail."""
+        await self._child.aclose()
+        if self._tasks:  # all of them end with the process
+            await asyncio.wait(self._tasks)
+
+    async def _open(self, request: CodexRequest) -> str:
+        opened = await self._ask("thread/start", _thread_start(request, self._cwd))
+        thread = _id(opened, "thread")
+        if opened.get("instructionSources"):
+            await self._quietly("thread/unsubscribe", {"threadId": thread})
+            raise ProtocolError("codex added instructions of its own.", evidence=str(opened["instructionSources"]))
+        return thread
+
+    async def _begin(self, params: Mapping[str, Any]) -> str:
+        return _id(await self._ask("turn/start", params), "turn")
+
+    async def _leave(self, opening: asyncio.Task[str], running: asyncio.Task[str] | None) -> None:
+        """Break off what is under way, and let the app-server drop the thread: as soon as it has said what to name."""
+        with suppress(UUError):  # there is no such thread, or no process any more
+            thread = await opening
+            self._threads.pop(thread, None)
+            if running:
+                with suppress(UUError):  # it was refused, or has just ended by itself
+                    await self._ask("turn/interrupt", {"threadId": thread, "turnId": await running})
+            await self._ask("thread/unsubscribe", {"threadId": thread})
+
+    async def _quietly(self, method: str, params: Mapping[str, Any]) -> None:
+        # Of a turn that has just ended by itself there is nothing to interrupt; a process that is gone has no threads.
+        with suppress(UUError):
+            await self._ask(method, params)
+
+    async def _ask(self, method: str, params: Mapping[str, Any]) -> Any:
+        """The result of a request.
+
+        Raises:
+            ProtocolError: It was refused.
+            UUError: The process ended, or spoke no JSON-RPC.
+        """
+        async with self._room:
+            if self._ended is not None:
+                raise copy(self._ended)
+            if not self._child.alive:
+                raise await self._child.exited_error("codex ended.")
+            number, line = self._peer.request(method, params)
+            reply = self._replies[number] = asyncio.get_running_loop().create_future()
+            try:
+                await self._child.send(line)
+                result = await reply
+            finally:
+                self._replies.pop(number, None)
+        if isinstance(result, UUError):
+            raise result
+        return result
+
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _read(self) -> None:
+        try:
+            while chunk := await self._child.receive():
+                for message in self._messages(chunk):
+                    self._take(message)
+            error: UUError = await self._child.exited_error("codex ended.")
+        except UUError as exc:
+            error = exc
+        self._ended = error
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_result(copy(error))  # of its own: whoever gets it adds to it
+        for notices in self._threads.values():
+            notices.put_nowait(copy(error))
+
+    def _messages(self, chunk: bytes) -> Iterator[Incoming]:
+        while messages := self._peer.feed(chunk):
+            yield from messages
+            chunk = b""
+
+    def _take(self, message: Incoming) -> None:
+        if isinstance(message, Reply):
+            reply = self._replies.get(message.id)
+            if reply is None or reply.done():
+                return  # whoever asked has left
+            if message.error is None:
+                reply.set_result(message.result)
+            else:
+                reply.set_result(ProtocolError("codex refused a request.", evidence=message.error.message))
+        elif isinstance(message, Notification) or message.method == "item/tool/call":
+            # The result of a function is the caller's to give: it gets no reply, the turn ends with the call.
+            self._tell(Notice(message.method, message.params))
+        else:
+            self._spawn(self._refuse(message))
+
+    async def _refuse(self, call: Call) -> None:
+        with suppress(CLIExited):
+            await self._child.send(self._peer.refuse(call.id, _NO_SUCH_METHOD, f"{call.method} is not supported"))
+
+    def _tell(self, notice: Notice) -> None:
+        if notice.method == "account/rateLimits/updated":
+            self._limits = notice
+        elif notice.method in _TOLD:
+            thread = notice.params.get("threadId")
+            notices = self._threads.get(thread) if isinstance(thread, str) else None
+            if notices is not None:
+                notices.put_nowait(notice)
+
+
+async def _outcome(task: asyncio.Task[str]) -> str:
+    """What comes of it; it goes on where the one who waits is cancelled."""
+    await asyncio.wait([task])
+    return task.result()
+
+
+def _id(reply: Any, what: str) -> str:
+    try:
+        return reply[what]["id"]
+    except (KeyError, TypeError) as exc:
+        raise ProtocolError(f"codex began a {what} without its id.") from exc
+
+
+def _about(notice: Notice) -> tuple[str, bool]:
+    """The turn it is about, and whether the model calls a function."""
+    turn: Mapping[str, Any] = notice.params.get("turn") or {}
+    item: Mapping[str, Any] = notice.params.get("item") or {}
+    try:
+        called = notice.method == "rawResponseItem/completed" and item["type"] == "function_call"
+        return notice.params.get("turnId") or turn["id"], called
+    except (KeyError, TypeError) as exc:
+        raise ProtocolError(f"codex sent {notice.method} without what belongs in it.") from exc
+
+
+def _check_told(calls: bool) -> None:
+    if not calls:  # then neither the end of the answer will be told, and it would be waited for without end
+        raise ProtocolError("codex asked for the result of a function, but does not tell what the model said.")
+
+
+def _own_input(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A conversation that is a single text, as a turn's own input; empty where that is not the same.
+
+    Before it takes items, the CLI makes a request to OpenAI about the account, and again before the turn.
+    """
+    parts: Sequence[Mapping[str, Any]] = items[0].get("content", ()) if len(items) == 1 else ()
+    # What is no text goes the other way, too.
+    text = "".join(part.get("text", _SIGIL) for part in parts)
+    if _SIGIL in text or len(text) > _LONGEST_INPUT:
+        return []
+    return [{"type": "text", "text": part["text"]} for part in parts]
+
+
+def _thread_start(request: CodexRequest, cwd: str) -> dict[str, Any]:
+    asked = {
+        "model": request.model,
+        "cwd": cwd,
+        "ephemeral": True,
+        "approvalPolicy": "never",
+        "sandbox": "read-only",
+        "baseInstructions": request.instructions,
+        "environments": [],
+        "experimentalRawEvents": True,
+        "dynamicTools": list(request.tools) or None,
+        "config": {"model_verbosity": request.verbosity} if request.verbosity else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _turn_start(thread: str, request: CodexRequest, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    asked = {
+        "threadId": thread,
+        "input": said,
+        "effort": request.effort,
+        "summary": "auto",
+        "outputSchema": request.output_schema,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
