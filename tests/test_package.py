@@ -44,18 +44,22 @@ def test_the_parts_of_a_provider_do_not_import_litellm() -> None:
         "import sys\n"
         "from uutel_bridge.core import bridge, registry\n"
         "from uutel_bridge.providers.claude_code import ClaudeCodeAuth\n"
+        "from uutel_bridge.providers.codex import CodexAuth\n"
         "for name in registry.provider_names(): registry.parts(name)\n"
         "print('litellm' in sys.modules)"
     )
     assert _python(code) == "False\n"
 
 
-def test_a_provider_class_can_be_imported_by_its_name() -> None:
+@pytest.mark.parametrize(
+    ("package", "name", "provider", "model"),
+    [("claude_code", "ClaudeCodeUU", "claude-code", "sonnet"), ("codex", "CodexUU", "codex", "default")],
+)
+def test_a_provider_class_can_be_imported_by_its_name(package: str, name: str, provider: str, model: str) -> None:
     """For those who fill `litellm.custom_provider_map` by hand."""
-    package = importlib.import_module("uutel_bridge.providers.claude_code")
-    handler = package.ClaudeCodeUU()
-    assert handler.provider_name == "claude-code"
-    assert "sonnet" in handler.supported_models
+    handler = getattr(importlib.import_module(f"uutel_bridge.providers.{package}"), name)()
+    assert handler.provider_name == provider
+    assert model in handler.supported_models
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +74,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_wheel_carries_the_fakes(wheel: zipfile.ZipFile) -> None:
-    """The executable with its execute bit, and the made-up login."""
-    fake = wheel.getinfo("uutel_bridge/_fake_clis/claude")
-    assert fake.external_attr >> 16 & 0o111 == 0o111
-    assert "fake-access-token" in wheel.read("uutel_bridge/_fake_clis/home/.claude/.credentials.json").decode()
+    """The executables with their execute bits, and the made-up logins."""
+    for name in ("claude", "codex"):
+        assert wheel.getinfo(f"uutel_bridge/_fake_clis/{name}").external_attr >> 16 & 0o111 == 0o111
+    for login in (".claude/.credentials.json", ".codex/auth.json"):
+        assert "fake-refresh-token" in wheel.read(f"uutel_bridge/_fake_clis/home/{login}").decode()
 
 
 def test_the_wheel_carries_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:

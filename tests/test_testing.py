@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ import pytest
 
 import uutel_bridge
 from uutel_bridge import testing
+from uutel_bridge.core import registry
 
 _MODEL = "uutel/claude-code/sonnet"
 
@@ -24,10 +24,11 @@ def registered() -> None:
     uutel_bridge.register()
 
 
-async def test_inside_the_block_a_fake_answers() -> None:
+@pytest.mark.parametrize("model", [_MODEL, "uutel/codex/default"])
+async def test_inside_the_block_a_fake_answers(model: str) -> None:
     """No CLI, no login and no network are needed."""
     with testing.fake_clis():
-        answer = await litellm.acompletion(_MODEL, [{"role": "user", "content": "Hello"}])
+        answer = await litellm.acompletion(model, [{"role": "user", "content": "Hello"}])
     assert answer.choices[0].message.content == "part0 part1 part2 part3 "
 
 
@@ -37,7 +38,10 @@ def test_inside_the_block_the_users_own_things_are_out_of_reach(monkeypatch: pyt
         "ANTHROPIC_API_KEY": "sk-own",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:1",
         "CLAUDE_CODE_OAUTH_TOKEN": "own",
+        "CODEX_HOME": "/nowhere",
+        "OPENAI_API_KEY": "sk-own",
         "UUTEL_CLAUDE_CODE__EXECUTABLE": "no-such-claude",
+        "UUTEL_CODEX__EXECUTABLE": "no-such-codex",
         "XDG_CONFIG_HOME": "/nowhere",
         "XDG_CACHE_HOME": "/nowhere",
     }
@@ -46,11 +50,11 @@ def test_inside_the_block_the_users_own_things_are_out_of_reach(monkeypatch: pyt
     with testing.fake_clis() as home:
         assert not hostile.keys() & os.environ.keys()
         assert Path.home() == home
-        assert shutil.which("claude") == str(testing.fakes_folder() / "claude")
-        (status,) = uutel_bridge.status()
-        assert status.problem == ""
-        assert status.login is not None
-        assert status.login.source == str(home / ".claude" / ".credentials.json")
+        for status in uutel_bridge.status():
+            assert status.problem == ""
+            assert Path(status.executable).parent == testing.fakes_folder()
+            assert status.login is not None
+            assert home in Path(status.login.source).parents
 
 
 def test_settings_made_inside_the_block_count() -> None:
@@ -106,7 +110,6 @@ def test_a_forked_process_leaves_the_home_to_its_parent() -> None:
 
 def test_every_fake_can_be_executed() -> None:
     """The executable files of the folder, and only they, bear the name of a CLI."""
-    executables = [
-        path.name for path in testing.fakes_folder().iterdir() if path.is_file() and os.access(path, os.X_OK)
-    ]
-    assert executables == ["claude"]
+    files = [path for path in testing.fakes_folder().iterdir() if path.is_file()]
+    executables = {path.name for path in files if os.access(path, os.X_OK)}
+    assert executables == {registry.parts(name).executable for name in registry.provider_names()}

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from uutel_bridge.core import bridge
 
-_SCRUBBED = ("ANTHROPIC_", "CLAUDE_", "UUTEL_", "XDG_")
+_SCRUBBED = ("ANTHROPIC_", "CLAUDE_", "CODEX_", "OPENAI_", "UUTEL_", "XDG_")
 """Beginnings of variables that would lead a fake, or the bridge, to the user's own things."""
 
 

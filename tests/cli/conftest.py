@@ -33,6 +33,11 @@ class Command:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def log_out(self) -> None:
+        """Take every made-up login away."""
+        (self.home / ".claude" / ".credentials.json").unlink()
+        (self.home / ".codex" / "auth.json").unlink()
+
     def start(self, *arguments: str, code: str = _MAIN, environment: Any = (), **streams: Any) -> Any:
         """Start it; its output comes as bytes."""
         return subprocess.Popen(

@@ -93,6 +93,8 @@ def test_json_is_one_chat_completion(uutel: Command) -> None:
         ("uutel/claude-code", "claude-sonnet"),
         ("claude-code", "claude-sonnet"),
         ("claude-code/", "claude-sonnet"),
+        ("uutel/codex/gpt-5.5", "gpt-5.5"),
+        ("codex", "gpt-6.1-sol"),
     ],
 )
 def test_a_model_may_be_named_in_full_or_in_short(uutel: Command, name: str, model: str) -> None:
@@ -212,13 +214,21 @@ def test_a_hang_up_that_the_parent_ignores_stays_ignored(uutel: Command) -> None
 
 
 def test_nobody_logged_in_is_said_with_what_mends_it(uutel: Command) -> None:
-    """By default and for a named model."""
-    (uutel.home / ".claude" / ".credentials.json").unlink()
-    for arguments in (["ask", "x"], ["ask", "-m", "claude-code", "x"]):
-        done = uutel(*arguments)
+    """By default of every provider, and for a named model of its own."""
+    uutel.log_out()
+    claude, codex = "claude auth login", "codex login"
+    for model, commands in (("", {claude, codex}), ("claude-code", {claude}), ("codex", {codex})):
+        done = uutel("ask", "-m", model, "x")
         assert (done.returncode, done.stdout) == (1, "")
-        assert "claude auth login" in done.stderr
+        assert {command for command in (claude, codex) if command in done.stderr} == commands
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_a_model_the_provider_that_is_logged_in_answers(uutel: Command) -> None:
+    """The first of them by its name."""
+    assert json.loads(uutel("ask", "--json", "x").stdout)["model"].startswith("claude")
+    (uutel.home / ".claude" / ".credentials.json").unlink()
+    assert json.loads(uutel("ask", "--json", "x").stdout)["model"].startswith("gpt")
 
 
 def test_litellm_is_not_imported(uutel: Command) -> None:

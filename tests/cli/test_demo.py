@@ -13,22 +13,26 @@ def test_the_demo_streams_a_conversation_and_says_that_it_is_made_up(uutel: Comm
     lines = done.stdout.splitlines()
     assert lines[0] == "These answers come from fake CLIs that ship with uutel-bridge: no login, no network."
     assert sum("fake" in line for line in lines) == 1
-    assert "uutel/claude-code/sonnet" in lines
-    assert [line for line in lines if line.startswith("assistant")] == [
+    assert [line for line in lines if line.startswith("uutel/")] == ["uutel/claude-code/sonnet", "uutel/codex/default"]
+    conversation = [
         "assistant part0 part1 part2 part3 ",
         "assistant And now say this, with the first turn before it. ",
     ]
+    assert [line for line in lines if line.startswith("assistant")] == conversation * 2
 
 
 def test_the_demo_needs_no_login_no_network_and_none_of_the_users_settings(uutel: Command) -> None:
     """On a machine with nothing on it, or with the wrong things, it is the same."""
-    (uutel.home / ".claude" / ".credentials.json").unlink()
+    uutel.log_out()
     with RefusingProxy() as proxy:
         hostile = {
             **proxy.environment,
             "ANTHROPIC_BASE_URL": proxy.url,
             "UUTEL_CLAUDE_CODE__EXECUTABLE": "no-such-claude",
             "CLAUDE_CONFIG_DIR": "/nowhere",
+            "OPENAI_BASE_URL": proxy.url,
+            "UUTEL_CODEX__EXECUTABLE": "no-such-codex",
+            "CODEX_HOME": "/nowhere",
         }
         done = uutel("demo", **hostile)
         assert (done.returncode, done.stderr) == (0, "")

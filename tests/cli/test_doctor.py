@@ -22,6 +22,15 @@ def test_a_working_provider_is_described(kind: str) -> None:
         assert words in done.stdout
 
 
+def test_every_provider_is_described(uutel: Command) -> None:
+    """By its name and the form of its models; Codex's account is the one in its login."""
+    claude, codex = uutel("doctor").stdout.split("\n\n")[1:]
+    assert claude.startswith("Claude Code (uutel/claude-code/<model>)\n")
+    assert codex.startswith("Codex (uutel/codex/<model>)\n")
+    for words in ("0.169.0 (tested)", "auth.json", "account     nobody@example.invalid (plus)", "ready"):
+        assert words in codex
+
+
 def test_after_a_request_it_says_whether_processes_stay_warm(uutel: Command) -> None:
     """That is found out at the first request, and remembered."""
     assert "kept warm" not in uutel("doctor").stdout
@@ -39,19 +48,27 @@ def test_no_secret_is_shown(uutel: Command) -> None:
 
 def test_a_missing_login_is_said_with_what_mends_it(uutel: Command) -> None:
     """Exit status 1: nothing can answer."""
-    (uutel.home / ".claude" / ".credentials.json").unlink()
+    uutel.log_out()
     done = uutel("doctor")
     assert done.returncode == 1
     assert "claude auth login" in done.stdout
+    assert "codex login" in done.stdout
     assert "ready" not in done.stdout
 
 
 def test_a_missing_cli_is_said_with_what_mends_it(uutel: Command) -> None:
     """The command that installs it."""
-    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="no-such-claude")
+    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="no-such-claude", UUTEL_CODEX__EXECUTABLE="no-such-codex")
     assert done.returncode == 1
-    assert "no-such-claude" in done.stdout
-    assert "npm install -g @anthropic-ai/claude-code" in done.stdout
+    for words in ("no-such-claude", "@anthropic-ai/claude-code", "no-such-codex", "npm install -g @openai/codex"):
+        assert words in done.stdout
+
+
+def test_one_provider_that_works_is_enough(uutel: Command) -> None:
+    """Exit status 0: something can answer, and what is wrong with the other one is said."""
+    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="no-such-claude")
+    assert done.returncode == 0
+    assert (done.stdout.count("ready"), done.stdout.count("wrong")) == (1, 1)
 
 
 def test_an_untested_version_is_said(uutel: Command) -> None:
@@ -68,26 +85,27 @@ def test_an_untested_version_is_said(uutel: Command) -> None:
 
 
 def test_something_else_in_place_of_the_cli_is_said(uutel: Command) -> None:
-    """A program that is no claude cannot answer for it."""
-    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="true")
+    """A program that is no CLI of theirs cannot answer for it."""
+    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="true", UUTEL_CODEX__EXECUTABLE="true")
     assert done.returncode == 1
-    assert "wrong" in done.stdout
+    assert done.stdout.count("wrong") == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "words"),
+    ("name", "text", "words", "works"),
     [
-        ("config.toml", "[claude-code", "config.toml"),
-        ("config.toml", "[claude-code]\nspares = -1\n", "claude-code.spares must be a whole number"),
-        ("config.yaml", "claude-code:\n  sparse: 1\n", "claude-code.sparse is not a setting"),
-        ("config.json", "3", "config.json"),
+        ("config.toml", "[claude-code", "config.toml", 0),
+        ("config.toml", "[claude-code]\nspares = -1\n", "claude-code.spares must be a whole number", 1),
+        ("config.yaml", "codex:\n  sparse: 1\n", "codex.sparse is not a setting", 1),
+        ("config.json", "3", "config.json", 0),
     ],
 )
-def test_a_wrong_config_file_is_said(uutel: Command, name: str, text: str, words: str) -> None:
-    """Which file, and what in it."""
+def test_a_wrong_config_file_is_said(uutel: Command, name: str, text: str, words: str, works: int) -> None:
+    """Which file, and what in it; a section that is wrong does not concern the other provider."""
     (uutel.config / name).write_text(text, encoding="utf-8")
     done = uutel("doctor")
-    assert done.returncode == 1
+    assert done.returncode == (not works)
+    assert done.stdout.count("ready") == works
     assert f"Config file: {uutel.config / name}\n" in done.stdout
     assert words in done.stdout.partition("wrong")[2]
 

@@ -26,10 +26,16 @@ class Requirement:
     """Where the demand comes from."""
     not_on: Mapping[str, str] = field(default_factory=dict)
     """Providers that refuse it, with the reason."""
+    absent_on: Mapping[str, str] = field(default_factory=dict)
+    """Providers that have nothing to give; nobody asks for it, so there is nothing to refuse."""
     limited_on: Mapping[str, str] = field(default_factory=dict)
     """Providers that do it with a reservation."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """How to ask `litellm.acompletion` for it, where a provider refuses it."""
+
+    def without(self, provider: str) -> str:
+        """Why a provider does not keep it; empty where it does."""
+        return self.not_on.get(provider) or self.absent_on.get(provider, "")
 
 
 _OPENAI, _LITELLM, _VENDOR, _OURS = "OpenAI's API", "LiteLLM", "the vendor's API", "this project"
@@ -39,13 +45,30 @@ def _on_claude(remark: str) -> dict[str, str]:
     return {"claude-code": remark}
 
 
+def _on_codex(remark: str) -> dict[str, str]:
+    return {"codex": remark}
+
+
+def _on_both(remark: str) -> dict[str, str]:
+    return {**_on_claude(remark), **_on_codex(remark)}
+
+
 def _asking(part: dict[str, Any]) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": [part]}]}
 
 
-_NO_SUCH_PARAMETER = _on_claude("Anthropic has none of these")
+def _calling(**params: Any) -> dict[str, Any]:
+    return {"tools": [{"type": "function", "function": {"name": "weather"}}], **params}
+
+
+_NO_SETTING = _on_codex("Codex has no setting for these")
+_NO_SUCH_PARAMETER = _on_claude("Anthropic has none of these") | _NO_SETTING
 _FORCED = _on_claude("a forced call is made without reasoning")
-_NO_SOUND = _on_claude("Claude takes and makes none of these")
+_NOT_FORCED = _on_codex("Codex cannot make the model call")
+_SHUT_OUT = _on_both("the CLI's own tools are shut out")
+_NO_SOUND = _on_claude("Claude takes and makes none of these") | _on_codex("Codex takes and makes none of these")
+_NOT_KEPT = _on_codex("nothing is kept")
+_PDF = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 
 ROWS: Mapping[str, Mapping[str, Requirement]] = {
     "Answers whole and streamed, sync and async": {
@@ -62,20 +85,25 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "choices:streamed": Requirement(
             "Several answers are streamed side by side.",
             _OPENAI,
-            not_on=_on_claude("LiteLLM cannot pass them on"),
+            not_on=_on_both("LiteLLM cannot pass them on"),
             params={"n": 2, "stream": True},
         ),
     },
     "Usage and cost of each request": {
         "usage:tokens": Requirement("Tokens are the vendor's count, those from the cache named apart.", _OPENAI),
-        "usage:cost": Requirement("The price is the vendor's own.", _LITELLM),
+        "usage:cost": Requirement(
+            "The price is the vendor's own.", _LITELLM, absent_on=_on_codex("tokens; Codex tells no price")
+        ),
         "usage:model": Requirement("An answer says which model gave it.", _LITELLM),
     },
     "Model names": {
         "models:names": Requirement(
             "A model goes by the CLI's alias or by its full name.",
             _LITELLM,
-            limited_on=_on_claude("`sonnet`, `opus`, `haiku`, `fable`, or any name the CLI takes"),
+            limited_on={
+                "claude-code": "`sonnet`, `opus`, `haiku`, `fable`, or any name the CLI takes",
+                "codex": "`default`, `gpt-6.1-sol`, `gpt-5.5`, or any name that OpenAI takes",
+            },
         ),
     },
     "The conversation, turn by turn": {
@@ -92,14 +120,15 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "history:system": Requirement(
             "System and developer messages instruct the model.",
             _OPENAI,
-            limited_on=_on_claude("one, in front, after two lines of the CLI's"),
+            limited_on=_on_claude("one, in front, after two lines of the CLI's")
+            | _on_codex("one, in front, as the developer's message"),
         ),
     },
     "Beginning the model's answer for it": {
         "history:prefill": Requirement(
             "The model goes on with an assistant message at the end.",
             _VENDOR,
-            not_on=_on_claude("the conversation must end with the user"),
+            not_on=_on_both("the conversation must end with the user"),
             params={"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "{"}]},
         ),
     },
@@ -108,12 +137,20 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "conversation:too-long": Requirement("What does not fit is refused, never shortened.", _LITELLM),
     },
     "Prompt cache": {
-        "cache:prefix": Requirement("A growing conversation shares its prefix, byte by byte.", _VENDOR),
+        "cache:prefix": Requirement(
+            "A growing conversation shares its prefix, byte by byte.",
+            _VENDOR,
+            limited_on=_on_codex("`prompt_cache_key` is another in each request"),
+        ),
     },
     "Function tools, streamed as well": {
         "tools:calls": Requirement("Calls come back as the model made them, with the text before them.", _OPENAI),
         "tools:calls:streamed": Requirement("Id and name come first, the arguments as they are written.", _OPENAI),
-        "tools:schema": Requirement("Descriptions and JSON Schemas arrive whole.", _OPENAI),
+        "tools:schema": Requirement(
+            "Descriptions and JSON Schemas arrive whole.",
+            _OPENAI,
+            limited_on=_on_codex("what Codex drops of a schema is told in words"),
+        ),
         "tools:names": Requirement("Any legal name survives the round trip.", _OPENAI),
         "tools:isolated": Requirement("A request has exactly its own functions.", _OURS),
         "tools:loop": Requirement("An agent goes on, step by step, until it is done.", _OPENAI),
@@ -121,13 +158,30 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
     "Parallel calls, or one at a time": {
         "tools:parallel": Requirement("Several calls come in one answer, from one request.", _OPENAI),
         "tools:parallel:streamed": Requirement("Each of several streamed calls has its index.", _OPENAI),
-        "tools:parallel:off": Requirement("`parallel_tool_calls=False` is told to the model.", _OPENAI),
+        "tools:parallel:off": Requirement(
+            "`parallel_tool_calls=False` is told to the model.",
+            _OPENAI,
+            not_on=_on_codex("not one at a time"),
+            params=_calling(parallel_tool_calls=False),
+        ),
     },
     "`tool_choice`: auto, none, required, named": {
         "tools:choice:auto": Requirement("The model may call.", _OPENAI),
         "tools:choice:none": Requirement("The model must not call.", _OPENAI),
-        "tools:choice:required": Requirement("The model must call.", _OPENAI, limited_on=_FORCED),
-        "tools:choice:named": Requirement("The model must call this function.", _OPENAI, limited_on=_FORCED),
+        "tools:choice:required": Requirement(
+            "The model must call.",
+            _OPENAI,
+            not_on=_NOT_FORCED,
+            limited_on=_FORCED,
+            params=_calling(tool_choice="required"),
+        ),
+        "tools:choice:named": Requirement(
+            "The model must call this function.",
+            _OPENAI,
+            not_on=_NOT_FORCED,
+            limited_on=_FORCED,
+            params=_calling(tool_choice={"type": "function", "function": {"name": "weather"}}),
+        ),
     },
     "Results of calls, with images too": {
         "tools:history:results": Requirement("Results in any order reach the model paired with their calls.", _OPENAI),
@@ -138,33 +192,47 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "tools:hosted": Requirement(
             "The vendor's own search or code execution is used.",
             _VENDOR,
-            not_on=_on_claude("the CLI's own tools are shut out"),
+            not_on=_SHUT_OUT,
             params={"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
         ),
         "tools:web-search": Requirement(
             "`web_search_options` lets the model search.",
             _LITELLM,
-            not_on=_on_claude("the CLI's own tools are shut out"),
+            not_on=_SHUT_OUT,
             params={"web_search_options": {"search_context_size": "low"}},
         ),
     },
     "`response_format` with a JSON Schema or a pydantic class": {
-        "format:json-schema": Requirement("The vendor holds the model to the schema.", _OPENAI),
+        "format:json-schema": Requirement(
+            "The vendor holds the model to the schema.",
+            _OPENAI,
+            limited_on=_on_codex("always strict, in OpenAI's sense"),
+        ),
         "format:json-schema:streamed": Requirement("So it does in a stream.", _OPENAI),
         "format:pydantic": Requirement("A pydantic class is a schema, too.", _LITELLM),
         "format:tools": Requirement("Functions and a form go together.", _OPENAI),
     },
     "`response_format` json_object": {
         "format:json-object": Requirement(
-            "The answer is any JSON object.", _OPENAI, limited_on=_on_claude("asked for in words")
+            "The answer is any JSON object.", _OPENAI, limited_on=_on_both("asked for in words")
         ),
     },
     "Images, by data URL or http(s) URL": {
         "media:image": Requirement("An image arrives byte for byte, in its place.", _OPENAI),
-        "media:image-url": Requirement("An address is the vendor's to fetch.", _OPENAI),
+        "media:image-url": Requirement(
+            "An address is the vendor's to fetch.",
+            _OPENAI,
+            not_on=_on_codex("data URLs alone"),
+            params=_asking({"type": "image_url", "image_url": {"url": "https://127.0.0.1/a.png"}}),
+        ),
     },
     "PDF": {
-        "media:pdf": Requirement("A document arrives byte for byte, in its place.", _LITELLM),
+        "media:pdf": Requirement(
+            "A document arrives byte for byte, in its place.",
+            _LITELLM,
+            not_on=_on_codex("Codex takes no documents"),
+            params=_asking({"type": "file", "file": {"file_data": _PDF}}),
+        ),
     },
     "Sound, video, uploaded files": {
         "media:audio": Requirement(
@@ -185,7 +253,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "media:file-id": Requirement(
             "A file that was uploaded before goes by its id.",
             _OPENAI,
-            not_on=_on_claude("files go in the request"),
+            not_on=_on_claude("files go in the request") | _on_codex("images go in the request"),
             params=_asking({"type": "file", "file": {"file_id": "file-1"}}),
         ),
     },
@@ -194,18 +262,27 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "reasoning:effort": Requirement(
             "How much to think can be asked for.",
             _OPENAI,
-            limited_on=_on_claude("`effort=`, or `reasoning_effort=` with `allowed_openai_params`"),
+            limited_on=_on_both("`effort=`, or `reasoning_effort=` with `allowed_openai_params`"),
         ),
-        "reasoning:switch": Requirement("`thinking` switches it, in the vendor's words.", _LITELLM),
-        "reasoning:blocks": Requirement("Blocks with their signatures go back to the model.", _LITELLM),
-        "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR),
+        "reasoning:switch": Requirement(
+            "`thinking` switches it, in the vendor's words.",
+            _LITELLM,
+            not_on=_on_codex("summaries, no switch"),
+            params={"extra_body": {"thinking": {"type": "disabled"}}},
+        ),
+        "reasoning:blocks": Requirement(
+            "Blocks with their signatures go back to the model.", _LITELLM, absent_on=_NOT_KEPT
+        ),
+        "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR, absent_on=_NOT_KEPT),
     },
     "`max_tokens`, `temperature`, `top_p`, `stop`": {
-        "parameters:max_tokens": Requirement("The length is limited.", _OPENAI),
-        "parameters:temperature": Requirement("The temperature is set.", _OPENAI),
-        "parameters:top_p": Requirement("The nucleus is set.", _OPENAI),
-        "parameters:stop": Requirement("The model stops at these words.", _OPENAI),
-        "parameters:checked": Requirement("What cannot be right is refused by its name, at once.", _OPENAI),
+        f"parameters:{name}": Requirement(behavior, _OPENAI, not_on=_NO_SETTING, params={name: value})
+        for name, behavior, value in (
+            ("max_tokens", "The length is limited.", 100),
+            ("temperature", "The temperature is set.", 0.5),
+            ("top_p", "The nucleus is set.", 0.5),
+            ("stop", "The model stops at these words.", ["END"]),
+        )
     },
     "`seed`, `logprobs`, `logit_bias`, penalties": {
         f"parameters:{name}": Requirement(
@@ -224,6 +301,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "parameters:api_key": Requirement("A key in a call replaces the login for it.", _LITELLM),
         "parameters:api_base": Requirement("An address in a call replaces the vendor's for it.", _LITELLM),
         "parameters:dropped": Requirement("What is not supported is left out if the caller says so.", _LITELLM),
+        "parameters:checked": Requirement("What cannot be right is refused by its name, at once.", _OPENAI),
     },
     "The plan's limits, told and reached": {
         "limits:windows": Requirement("An answer says how much of the plan is used.", _VENDOR),
@@ -269,9 +347,9 @@ def matrix() -> str:
 
 def _cell(row: Iterable[Requirement], provider: str) -> str:
     row = list(row)
-    refused = [each.not_on[provider] for each in row if provider in each.not_on]
-    remarks = [*refused, *(each.limited_on[provider] for each in row if provider in each.limited_on)]
-    verdict = "yes" if not refused else "no" if len(refused) == len(row) else "in part"
+    missing = [remark for each in row if (remark := each.without(provider))]
+    remarks = [*missing, *(each.limited_on[provider] for each in row if provider in each.limited_on)]
+    verdict = "yes" if not missing else "no" if len(missing) == len(row) else "in part"
     return f"{verdict}: {'; '.join(dict.fromkeys(remarks))}" if remarks else verdict
 
 

@@ -16,38 +16,57 @@ from tests.conformance.world import World, user
 from uutel_bridge.core import registry
 
 README = Path(__file__).parents[2] / "README.md"
-REFUSED = [(provider, name) for name, requirement in REQUIREMENTS.items() for provider in requirement.not_on]
+WORLDS = {"claude-code": ("fake", "real"), "codex": ("fake codex", "real codex")}
+REFUSED = [
+    pytest.param(kind, provider, name, marks=[pytest.mark.real_cli] if kind.startswith("real") else [])
+    for provider, kinds in WORLDS.items()
+    for kind in kinds
+    for name, requirement in REQUIREMENTS.items()
+    if provider in requirement.not_on
+]
 
 
-def claimed() -> set[str]:
-    """The requirements of all tests here that are meant to pass."""
-    found: set[str] = set()
+def provider_of(module: str) -> str:
+    """Whose promises the tests of a file keep: `test_codex_*.py` are Codex's, files that name nobody Claude Code's."""
+    named = (name for name in registry.provider_names() if module.startswith(f"test_{name.replace('-', '_')}_"))
+    return next(named, "claude-code")
+
+
+def claimed() -> set[tuple[str, str]]:
+    """Provider and requirement of all tests here that are meant to pass."""
+    found: set[tuple[str, str]] = set()
     for module in pkgutil.iter_modules(tests.conformance.__path__):
         if module.name.startswith("test_"):
+            provider = provider_of(module.name)
             for value in vars(import_module(f"{tests.conformance.__name__}.{module.name}")).values():
                 marks: list[pytest.Mark] = getattr(value, "pytestmark", [])
                 if not {"skip", "xfail"} & {mark.name for mark in marks}:
-                    found.update(name for mark in marks if mark.name == "requirement" for name in mark.args)
+                    found.update((provider, name) for mark in marks if mark.name == "requirement" for name in mark.args)
     return found
 
 
 def test_every_requirement_is_claimed_by_a_test() -> None:
-    """Of those that some provider keeps; and no test claims what nobody requires."""
-    providers = set(registry.provider_names())
-    kept = {name for name, requirement in REQUIREMENTS.items() if providers - set(requirement.not_on)}
+    """One for each provider that keeps it; and no test claims what nobody requires."""
+    kept = {
+        (provider, name)
+        for provider in registry.provider_names()
+        for name, requirement in REQUIREMENTS.items()
+        if not requirement.without(provider)
+    }
     assert sorted(kept - claimed()) == []
-    assert sorted(claimed() - set(REQUIREMENTS)) == []
+    assert sorted({name for _, name in claimed()} - set(REQUIREMENTS)) == []
 
 
 def test_exceptions_are_those_of_providers_that_exist() -> None:
-    """None is both refused and limited, and what is refused can be asked for."""
+    """Each is one of them, and what is refused can be asked for."""
     for requirement in REQUIREMENTS.values():
-        assert {*requirement.not_on, *requirement.limited_on} <= set(registry.provider_names())
-        assert not set(requirement.not_on) & set(requirement.limited_on)
+        named = [*requirement.not_on, *requirement.absent_on, *requirement.limited_on]
+        assert set(named) <= set(registry.provider_names())
+        assert len(set(named)) == len(named)
         assert bool(requirement.params) == bool(requirement.not_on)
 
 
-@pytest.mark.parametrize(("provider", "name"), REFUSED)
+@pytest.mark.parametrize(("world", "provider", "name"), REFUSED, indirect=["world"], scope="package")
 async def test_what_is_not_supported_is_refused(world: World, provider: str, name: str) -> None:
     """By the call itself. If this fails, it may have come to work: the manifest should say so."""
     started, asked = world.processes_started, len(world.api.requests)

@@ -17,7 +17,8 @@ import pytest
 
 import uutel_bridge
 from tests.conformance.processes import wait_until_unused
-from tests.emulators.messages_api import MessagesAPI, Recorded
+from tests.emulators.messages_api import MessagesAPI
+from tests.emulators.recording import Emulator, Recorded
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
 from uutel_bridge.core.pool import Snapshot
@@ -38,7 +39,7 @@ class World:
     """`fake` or `real`."""
     model: str
     """A model's full name: `uutel/claude-code/sonnet`."""
-    api: MessagesAPI
+    api: Emulator
     proxy: RefusingProxy
     home: Path
 

@@ -49,7 +49,7 @@ def empty_map(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_our_own_providers_are_found_in_their_folder() -> None:
     """With a dash where the folder has an underscore."""
-    assert "claude-code" in registry.provider_names()
+    assert {"claude-code", "codex"} <= set(registry.provider_names())
     assert registry.parts("claude-code").name == "claude-code"
 
 
@@ -81,7 +81,7 @@ def test_an_unknown_provider_is_refused_with_the_known_ones(name: str) -> None:
         registry.parts(name)
     assert caught.value.param == "model"
     assert repr(name) in caught.value.message
-    assert "uutel/claude-code/<model>" in caught.value.message
+    assert "uutel/claude-code/<model>, uutel/codex/<model>" in caught.value.message
 
 
 def test_registering_adds_every_provider_and_the_common_name(empty_map: list[Any], foreign: SimpleNamespace) -> None:

@@ -53,8 +53,14 @@ def _lines(found: Checkup, *, key_set: bool) -> Iterator[tuple[str, str]]:
         yield "login", f"{status.login.method}, from {status.login.source}"
         if status.login.problem and status.login.problem not in found.problem:
             yield "note", status.login.problem
-    if found.account and (found.account.email or found.account.subscription):
-        yield "account", " ".join(filter(None, (found.account.email, found.account.subscription)))
+    if account := _account(found):
+        yield "account", account
     if found.warm is not None:
-        kept = "kept warm between requests" if found.warm else "one per request: this version cannot be reset"
-        yield "processes", kept
+        unproven = "this version did not pass the start-up probe: what needs it goes another, slower way, or fails"
+        yield "processes", "kept warm between requests" if found.warm else unproven
+
+
+def _account(found: Checkup) -> str:
+    """Whom the CLI names, else whom its login names."""
+    told = (found.account.email, found.account.subscription) if found.account else ()
+    return " ".join(filter(None, told)) or (found.status.login.account if found.status.login else "")
