@@ -25,7 +25,7 @@ MODEL, MARKER = sys.argv[1:]
 MESSAGES = [{"role": "user", "content": f"Hello {MARKER}"}]
 
 def started():
-    return uutel_bridge.status()[0].processes.started_total
+    return sum(each.processes.started_total for each in uutel_bridge.status())
 
 """
 

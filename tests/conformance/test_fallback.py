@@ -11,7 +11,6 @@ import anyio
 import litellm
 import pytest
 
-import uutel_bridge
 from tests.conformance.processes import BOUND
 from tests.conformance.programs import run
 from tests.conformance.test_wire import MEDIA
@@ -36,8 +35,7 @@ REQUESTS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def cold(world: World) -> Iterator[World]:
     """A world in which the probe has said no."""
-    (status,) = [each for each in uutel_bridge.status() if each.name == "claude-code"]
-    key = probe._key(status.name, status.executable)
+    key = probe._key(world.status.name, world.status.executable)
     before = probe._read()
     with world.settings():
         probe._remember(key, False)
@@ -106,7 +104,7 @@ async def test_a_version_that_lacks_something_is_noticed_and_still_works(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("FAKE_CLAUDE_LACKS", lacking)
     with world.settings(CLAUDE_CODE__PASS_ENV="FAKE_CLAUDE_LACKS"), anyio.fail_after(BOUND):
-        (status,) = uutel_bridge.status()
+        status = world.status
         assert probe.remembered(status.name, status.executable) is None
         for prompt in ("One.", "Two."):
             await world.is_exact(prompt)
@@ -119,7 +117,7 @@ def test_only_the_first_program_probes(world: World, monkeypatch: pytest.MonkeyP
     starts, executable = tmp_path / "starts", tmp_path / "claude"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with world.settings():
-        (status,) = uutel_bridge.status()
+        status = world.status
         executable.write_text(f'#!/bin/sh\necho >> "{starts}"\nexec "{status.executable}" "$@"\n', encoding="utf-8")
         executable.chmod(0o700)
 

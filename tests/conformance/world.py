@@ -21,6 +21,7 @@ from tests.emulators.messages_api import MessagesAPI
 from tests.emulators.recording import Emulator, Recorded
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
+from uutel_bridge.core.bridge import ProviderStatus
 from uutel_bridge.core.pool import Snapshot
 
 REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
@@ -83,10 +84,15 @@ class World:
         return json.loads(text.replace(marker, "MARKER"))
 
     @property
-    def processes(self) -> Snapshot:
-        """How the provider's pool stands."""
+    def status(self) -> ProviderStatus:
+        """How the provider stands."""
         (status,) = [each for each in uutel_bridge.status() if each.name == self.model.split("/")[1]]
-        return status.processes
+        return status
+
+    @property
+    def processes(self) -> Snapshot:
+        """How its pool stands."""
+        return self.status.processes
 
     @property
     def processes_started(self) -> int:
