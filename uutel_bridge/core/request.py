@@ -52,6 +52,9 @@ _THINKING: Mapping[str, frozenset[str]] = {
 """What each type of `thinking` may hold."""
 
 
+_ONLY_JSON = "Answer with a single JSON object and nothing else: no words around it, no code fence."
+
+
 def _as_tuple(value: object) -> object:
     if isinstance(value, str):
         return (value,)
@@ -91,6 +94,16 @@ class ChatRequest(BaseModel):
     response_format: ResponseFormat | None = None
     thinking: Annotated[Mapping[str, Any], AfterValidator(_thinking)] | None = None
     """Anthropic's switch, as LiteLLM takes it: `type`, and `budget_tokens` or `display` where the type has them."""
+
+    @property
+    def instructions(self) -> str:
+        """The system messages, a blank line between them; and in words, that any JSON object is wanted.
+
+        The vendors know schemas only, and none that any object fits.
+        """
+        said = [message.text for message in self.messages if message.role == "system"]
+        any_object = self.response_format is not None and self.response_format.schema is None
+        return "\n\n".join([*said, _ONLY_JSON] if any_object else said)
 
 
 def read_request(

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import orjson
+
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.text import checked_name, checked_text
 
@@ -128,3 +130,16 @@ def _object(raw: object, at: str) -> Mapping[str, Any]:
     if not isinstance(raw, Mapping):
         raise BadRequest(f"{at}: an object is needed, not {type(raw).__name__}.", param=at)
     return cast("Mapping[str, Any]", raw)
+
+
+def as_json(schema: dict[str, Any], where: str, *, param: str) -> dict[str, Any]:
+    """The schema, if it can be sent.
+
+    Raises:
+        BadRequest: It holds something that JSON does not, or an integer of more than 64 bits.
+    """
+    try:
+        orjson.dumps(schema)
+    except TypeError as exc:
+        raise BadRequest(f"{where}: this cannot be sent as JSON ({exc}).", param=param) from exc
+    return schema

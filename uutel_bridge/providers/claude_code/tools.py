@@ -15,7 +15,7 @@ from typing import Any, cast
 import orjson
 
 from uutel_bridge.core.errors import BadRequest
-from uutel_bridge.core.tools import Tool
+from uutel_bridge.core.tools import Tool, as_json
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -95,19 +95,6 @@ def _schema(tool: Tool) -> dict[str, Any]:
     elif not _is_list_of_text(schema["required"]):
         raise BadRequest(f"{where}: `required` must be a list of names.", param="tools")
     return as_json(schema, where, param="tools")
-
-
-def as_json(schema: dict[str, Any], where: str, *, param: str) -> dict[str, Any]:
-    """The schema, if it can be sent.
-
-    Raises:
-        BadRequest: It holds something that JSON does not, or an integer of more than 64 bits.
-    """
-    try:
-        orjson.dumps(schema)
-    except TypeError as exc:
-        raise BadRequest(f"{where}: this cannot be sent as JSON ({exc}).", param=param) from exc
-    return schema
 
 
 def _mapping(properties: object, where: str) -> Mapping[str, Any]:

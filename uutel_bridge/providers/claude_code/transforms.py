@@ -7,22 +7,19 @@ from typing import Any
 
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.request import ChatRequest
-from uutel_bridge.core.tools import ResponseFormat
+from uutel_bridge.core.tools import ResponseFormat, as_json
 from uutel_bridge.providers.claude_code.catalog import full_name
 from uutel_bridge.providers.claude_code.conversation import messages
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
 from uutel_bridge.providers.claude_code.output_schema import output_schema
 from uutel_bridge.providers.claude_code.session_file import is_better_in_a_file
-from uutel_bridge.providers.claude_code.tools import ToolServer, as_json, tool_server, wire_name
+from uutel_bridge.providers.claude_code.tools import ToolServer, tool_server, wire_name
 from uutel_bridge.providers.claude_code.translator import ClaudeCodeTranslator
 
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 """What `claude --effort` takes; it passes any other word over with a warning that nobody would see."""
 
 _TOOL_CHOICES: Mapping[str, str] = {"auto": "auto", "none": "none", "required": "any", "named": "tool"}
-
-_ONLY_JSON = "Answer with a single JSON object and nothing else: no words around it, no code fence."
-"""The Messages API knows schemas only, and no schema that any object fits."""
 
 
 class ClaudeCodeTransform:
@@ -60,7 +57,7 @@ class ClaudeCodeTransform:
         }
         return ClaudeCodeRequest(
             model=chat.model,
-            system_prompt=_system_prompt(chat),
+            system_prompt=chat.instructions,
             messages=messages(turns, model=full_name(chat.model), server=server),
             in_a_file=is_better_in_a_file(turns),
             max_tokens=chat.max_tokens,
@@ -74,12 +71,6 @@ class ClaudeCodeTransform:
     def translator(self, request: ClaudeCodeRequest, /) -> ClaudeCodeTranslator:
         """A fresh translator for one turn."""
         return ClaudeCodeTranslator(request.names)
-
-
-def _system_prompt(chat: ChatRequest) -> str:
-    said = [message.text for message in chat.messages if message.role == "system"]
-    any_object = chat.response_format is not None and chat.response_format.schema is None
-    return "\n\n".join([*said, _ONLY_JSON] if any_object else said)
 
 
 def _thinking(chat: ChatRequest) -> Mapping[str, Any] | None:

@@ -23,7 +23,6 @@ class CodexRequest:
     """The caller's name of each function by the one on the wire."""
     effort: str | None = None
     output_schema: Mapping[str, Any] | None = None
-    verbosity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

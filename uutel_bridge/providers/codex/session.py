@@ -282,7 +282,6 @@ def _thread_start(request: CodexRequest, cwd: str) -> dict[str, Any]:
         "environments": [],
         "experimentalRawEvents": True,
         "dynamicTools": list(request.tools) or None,
-        "config": {"model_verbosity": request.verbosity} if request.verbosity else None,
     }
     return {name: value for name, value in asked.items() if value is not None}
 

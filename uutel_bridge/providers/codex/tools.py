@@ -13,7 +13,7 @@ from typing import Any, cast
 import orjson
 
 from uutel_bridge.core.errors import BadRequest
-from uutel_bridge.core.tools import Tool
+from uutel_bridge.core.tools import Tool, as_json
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -47,10 +47,7 @@ def dynamic_tool(tool: Tool) -> dict[str, Any]:
         raise BadRequest(f'{where} must be of type "object", not {given["type"]!r}.', param="tools")
     if not isinstance(given.get("properties", {}), Mapping):
         raise BadRequest(f"{where}: `properties` must be an object of schemas.", param="tools")
-    try:
-        schema = orjson.loads(orjson.dumps(_schema({"type": "object", **given})))
-    except TypeError as exc:
-        raise BadRequest(f"{where}: this cannot be sent as JSON ({exc}).", param="tools") from exc
+    schema = _schema(as_json({"type": "object", **given}, where, param="tools"))
     return {"type": "function", "name": wire_name(tool.name), "description": tool.description, "inputSchema": schema}
 
 

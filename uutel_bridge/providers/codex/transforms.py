@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
-import orjson
 from typing_extensions import assert_never
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.media import Media
 from uutel_bridge.core.messages import Message, Part, Text
 from uutel_bridge.core.request import ChatRequest
-from uutel_bridge.core.tools import ResponseFormat
+from uutel_bridge.core.tools import ResponseFormat, as_json
 from uutel_bridge.providers.codex.catalog import DEFAULT, DEFAULT_MODEL, EFFORTS
 from uutel_bridge.providers.codex.models import CodexRequest
 from uutel_bridge.providers.codex.tools import dynamic_tool, wire_name, wire_names
@@ -24,9 +23,6 @@ _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 """What OpenAI takes."""
 _CALL_ID = 64
 """Characters of a call's id that the Responses API takes."""
-
-_ONLY_JSON = "Answer with a single JSON object and nothing else: no words around it, no code fence."
-"""The CLI knows schemas only, and OpenAI's strict ones are none that any object fits."""
 
 
 class CodexTransform:
@@ -54,7 +50,7 @@ class CodexTransform:
         tools = () if chat.tool_choice.mode == "none" else chat.tools
         return CodexRequest(
             model=None if chat.model == DEFAULT else chat.model,
-            instructions=_instructions(chat),
+            instructions=chat.instructions,
             items=tuple(_Conversation().items(turns)),
             tools=tuple(map(dynamic_tool, tools)),
             names=wire_names(tools),
@@ -79,21 +75,11 @@ def _refuse_tool_choice(chat: ChatRequest) -> None:
         )
 
 
-def _instructions(chat: ChatRequest) -> str:
-    said = [message.text for message in chat.messages if message.role == "system"]
-    any_object = chat.response_format is not None and chat.response_format.schema is None
-    return "\n\n".join([*said, _ONLY_JSON] if any_object else said)
-
-
 def _output_schema(wanted: ResponseFormat | None) -> Mapping[str, Any] | None:
     if wanted is None or wanted.schema is None:
         return None
-    try:
-        orjson.dumps(wanted.schema)
-    except TypeError as exc:
-        at = "response_format.json_schema.schema"
-        raise BadRequest(f"{at}: this cannot be sent as JSON ({exc}).", param=at) from exc
-    return wanted.schema
+    at = "response_format.json_schema.schema"
+    return as_json(dict(wanted.schema), at, param=at)
 
 
 class _Conversation:
