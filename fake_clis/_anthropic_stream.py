@@ -1,129 +1,99 @@
-"""What the Messages API's answers are made of: SSE events as steps, and failures."""
+"""What the Messages API's answers are made of: SSE events, and failures."""
 
 from __future__ import annotations
 
-import itertools
-import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-Params = dict[str, str]
-Step = tuple[Any, ...]
-"""("event", SSE event dict), ("sleep", seconds), ("raw", bytes for the stream as they are) or ("drop",): cut here."""
+from _scenario_answers import PLAIN, Answer, Counts, Reply, Step, number
+from _scenario_asked import Asked
 
-_ids = itertools.count(1)
+_REASONS = {"stop": "end_turn", "calls": "tool_use", "length": "max_tokens"}
 
 
-class Reply(NamedTuple):
-    """One HTTP answer of the Messages API."""
+class Message(Answer):
+    """One message; each of its blocks is numbered as it is made."""
 
-    status: int = 200
-    """0: the connection is cut before the first byte."""
-    headers: tuple[tuple[str, str], ...] = ()
-    error: dict[str, Any] | None = None
-    """The JSON body where `status` is neither 200 nor 0."""
-    steps: Iterable[Step] = ()
-    """The SSE stream where `status` is 200; can be walked once."""
+    NO_JSON = b"event: content_block_delta\ndata: {this is not json\n\n"
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self._index = -1
+
+    def start(self, counts: Counts = PLAIN) -> Iterator[Step]:
+        """With the counts of what it was asked."""
+        message = {
+            "id": f"msg_{number()}",
+            "type": "message",
+            "role": "assistant",
+            "model": self.asked.body.get("model", ""),
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {
+                **_input(counts),
+                "cache_creation": {
+                    "ephemeral_5m_input_tokens": 0,
+                    "ephemeral_1h_input_tokens": counts.cache_written,
+                },
+                "service_tier": "standard",
+                "output_tokens": 1,
+            },
+        }
+        yield _event("message_start", message=message)
+
+    def text(self, pieces: Iterable[str]) -> Iterator[Step]:
+        """A text block."""
+        return self._block({"type": "text", "text": ""}, *({"type": "text_delta", "text": piece} for piece in pieces))
+
+    def thought(self, pieces: Iterable[str]) -> Iterator[Step]:
+        """A signed thinking block."""
+        deltas = ({"type": "thinking_delta", "thinking": piece} for piece in pieces)
+        signature = {"type": "signature_delta", "signature": "c2lnbmF0dXJl"}
+        return self._block({"type": "thinking", "thinking": "", "signature": ""}, *deltas, signature)
+
+    def redacted(self) -> Iterator[Step]:
+        """A block of redacted thinking."""
+        return self._block({"type": "redacted_thinking", "data": "cmVkYWN0ZWQ="})
+
+    def call(self, name: str, pieces: Iterable[str], *, cut: bool = False) -> Iterator[Step]:
+        """A tool_use block; it is ended also where it is cut."""
+        deltas = ({"type": "input_json_delta", "partial_json": piece} for piece in pieces)
+        return self._block({"type": "tool_use", "id": f"toolu_{number()}", "name": name, "input": {}}, *deltas)
+
+    def end(self, reason: str = "stop", counts: Counts = PLAIN, sequence: str | None = None) -> Iterator[Step]:
+        """With the reason in this API's words, or one that it alone has, and the stop sequence."""
+        said = {"stop_reason": _REASONS.get(reason, reason), "stop_sequence": sequence}
+        yield _event("message_delta", delta=said, usage={"output_tokens": counts.said, **_input(counts)})
+        yield _event("message_stop")
+
+    def failure(self) -> Iterator[Step]:
+        """An error event."""
+        yield _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+
+    def is_piece(self, event: dict[str, Any]) -> bool:
+        """Whether it is a block's delta."""
+        return event["type"] == "content_block_delta"
+
+    def _block(self, block: dict[str, Any], *deltas: dict[str, Any]) -> Iterator[Step]:
+        self._index += 1
+        index = self._index
+        yield _event("content_block_start", index=index, content_block=block)
+        for delta in deltas:
+            yield _event("content_block_delta", index=index, delta=delta)
+        yield _event("content_block_stop", index=index)
 
 
-class Asked(NamedTuple):
-    """What a scenario may look at."""
-
-    body: dict[str, Any]
-    params: Params
-    call: int
-    """How many requests this scenario has had, this one included."""
-
-
-Scenario = Callable[[Asked], Reply]
-
-
-def number() -> str:
-    """Twenty digits that no other id of this process has."""
-    return f"{os.getpid():010d}{next(_ids):010d}"
-
-
-def event(kind: str, **fields: Any) -> Step:
-    """An event of the stream."""
+def _event(kind: str, **fields: Any) -> Step:
     return ("event", {"type": kind, **fields})
 
 
-def start(asked: Asked, **usage: Any) -> Step:
-    """The event that opens a message."""
-    counted = {
-        "input_tokens": 11,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 7,
-        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
-        "service_tier": "standard",
-        "output_tokens": 1,
+def _input(counts: Counts) -> dict[str, int]:
+    return {
+        "input_tokens": counts.fresh,
+        "cache_creation_input_tokens": counts.cache_written,
+        "cache_read_input_tokens": counts.cache_read,
     }
-    message = {
-        "id": f"msg_{number()}",
-        "type": "message",
-        "role": "assistant",
-        "model": asked.body.get("model", ""),
-        "content": [],
-        "stop_reason": None,
-        "stop_sequence": None,
-        "usage": counted | usage,
-    }
-    return event("message_start", message=message)
-
-
-def open_block(block: dict[str, Any], index: int = 0) -> Step:
-    """The event that opens a content block."""
-    return event("content_block_start", index=index, content_block=block)
-
-
-def delta(kind: str, value: str, index: int = 0) -> Step:
-    """A piece of a content block."""
-    return event("content_block_delta", index=index, delta={"type": f"{kind}_delta", kind: value})
-
-
-def json_delta(part: str, index: int = 0) -> Step:
-    """A piece of a call's arguments."""
-    return event("content_block_delta", index=index, delta={"type": "input_json_delta", "partial_json": part})
-
-
-def text_block(parts: Iterable[str], index: int = 0) -> Iterator[Step]:
-    """A whole text block."""
-    yield open_block({"type": "text", "text": ""}, index)
-    for part in parts:
-        yield delta("text", part, index)
-    yield event("content_block_stop", index=index)
-
-
-def end(reason: str = "end_turn", sequence: str | None = None, **usage: Any) -> Iterator[Step]:
-    """The events that end a message."""
-    counted = {
-        "output_tokens": 1,
-        "input_tokens": 11,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 7,
-    }
-    yield event("message_delta", delta={"stop_reason": reason, "stop_sequence": sequence}, usage=counted | usage)
-    yield event("message_stop")
-
-
-def answer(asked: Asked, parts: list[str], reason: str = "end_turn", sequence: str | None = None) -> Iterator[Step]:
-    """A message that is one text block."""
-    yield start(asked)
-    yield from text_block(parts)
-    yield from end(reason, sequence, output_tokens=max(1, len(parts)))
-
-
-def begun(asked: Asked, count: int) -> Iterator[Step]:
-    """The beginning of a message: `count` pieces of an open text block."""
-    yield start(asked)
-    yield open_block({"type": "text", "text": ""})
-    for n in range(count):
-        yield delta("text", f"p{n} ")
-
-
-def ok(steps: Iterable[Step]) -> Reply:
-    """An answer with status 200."""
-    return Reply(steps=steps)
 
 
 def failure(status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> Reply:

@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import Any
 
 import _claude_models as models
+from _anthropic_asked import Block, blocks_of, text_of
 
-Block = dict[str, Any]
 Message = dict[str, Any]
 
 EPHEMERAL = {"type": "ephemeral", "ttl": "1h"}
@@ -142,18 +142,6 @@ def not_rewound(error: str) -> dict[str, Any]:
 def turn_running() -> dict[str, Any]:
     """The answer to a `rewind_conversation` in mid-turn."""
     return not_rewound("turn running")
-
-
-def text_of(content: Any) -> str:
-    """The text of a message, whatever form its content has."""
-    if isinstance(content, str):
-        return content
-    return "".join(block.get("text", "") for block in content or [] if block.get("type") == "text")
-
-
-def blocks_of(content: Any) -> list[Block]:
-    """The content of a message as blocks."""
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or [])
 
 
 def _user_content(entry: Entry) -> Any:

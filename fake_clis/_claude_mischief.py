@@ -12,7 +12,6 @@ Those that would not end by themselves do so after a minute.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from typing import Any
@@ -21,14 +20,6 @@ ANSWERING = ("die", "garbage", "stderr_flood", "ignore_term", "badrewind")
 """Those that want an answer from the model as well."""
 LAST_RESORT = 60.0
 """Seconds after which a process that ignores everything ends: it must not outlive a crashed test run by much."""
-
-_MARKER = re.compile(r"\[\[scenario:(\w+)")
-
-
-def wanted(text: str) -> str:
-    """Name of the scenario that a user text asks for, whoever has to play it."""
-    found = _MARKER.findall(text)
-    return found[-1] if found else ""
 
 
 def on_arrival(name: str, inbox: Any) -> None:

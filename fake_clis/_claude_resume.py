@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from _claude_conversation import Conversation, blocks_of
+from _anthropic_asked import blocks_of
+from _claude_conversation import Conversation
 
 UNFINISHED = (
     "[Tool call interrupted: the session ended before this call's result was recorded, so its outcome is unknown. Check"

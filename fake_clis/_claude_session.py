@@ -19,9 +19,11 @@ import _claude_mischief as mischief
 import _claude_models as models
 import _claude_options
 import _claude_resume
+from _anthropic_asked import text_of
 from _claude_api import Calls
 from _claude_tools import Tools
 from _claude_turn import Interrupted, Turn
+from _scenario_words import named_in
 
 GATHER = 0.002
 """Seconds to look for more lines before one is kept; with the real CLI others overtake it for 10 ms."""
@@ -220,7 +222,7 @@ class Session:
             fail(f"Error: Expected message role 'user', got '{role}'")
         if isinstance(message.get("content"), (str, list, type(None))):
             if _queries(said):
-                mischief.on_arrival(mischief.wanted(conversation.text_of(message.get("content"))), self.inbox)
+                mischief.on_arrival(named_in(text_of(message.get("content")))[0], self.inbox)
             self.queued.append(said)
             self._lifecycle(said, "queued")
 

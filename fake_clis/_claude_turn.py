@@ -8,11 +8,12 @@ from typing import Any
 import _claude_conversation as conversation
 import _claude_images as images
 import _claude_lines as lines
-import _claude_mischief as mischief
 import _claude_models as models
+from _anthropic_asked import blocks_of, text_of
 from _claude_answer import Answer, synthetic
 from _claude_call import ModelCall
 from _claude_failures import Failure
+from _scenario_words import named_in
 
 FAIR_CHANCE = 0.05
 """Seconds that an `interrupt` has to stop the CLI's own second call; with the real one it is a race."""
@@ -65,9 +66,9 @@ class Turn:
         """The whole turn, whatever becomes of it."""
         for uuid in self._uuids:
             self._emit({"type": "command_lifecycle", "command_uuid": uuid, "state": "started"})
-        said = "\n".join(conversation.text_of(line["message"].get("content")) for line in self._asked)
+        said = "\n".join(text_of(line["message"].get("content")) for line in self._asked)
         if self._queries:
-            self._mischief = mischief.wanted(said)
+            self._mischief = named_in(said)[0]
             self._session.bad_rewind |= self._mischief == "badrewind"
         self._emit(self._session.init_line() | self._marks)
         if not self._queries:
@@ -89,9 +90,9 @@ class Turn:
         elif all(isinstance(content, str) for content in contents):
             content = "\n".join(contents)
         else:
-            content = [block for content in contents for block in conversation.blocks_of(content)]
+            content = [block for content in contents for block in blocks_of(content)]
         if not self._composed:
-            said = conversation.text_of(content)
+            said = text_of(content)
             note = conversation.unknown_command_note(said)
             files = conversation.mentioned_files(said, restricted="restricted" in self._session.options)
             for told in [*files, *([note] if note else [])]:
@@ -150,7 +151,7 @@ class Turn:
             self._usages.append(call.whole["usage"])
             self._session.account(call.whole["usage"])
             self._session.conversation.add_assistant(call.whole["content"])
-            text = conversation.text_of(call.whole["content"])
+            text = text_of(call.whole["content"])
             self._result(stop_reason=call.whole["stop_reason"], result=text)
         return False
 

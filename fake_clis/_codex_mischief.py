@@ -16,18 +16,10 @@ import threading
 import time
 from typing import Any
 
-from _anthropic_asked import MARKER
-
 ANSWERING = ("die", "garbage", "stderr_flood", "ignore_term")
 """Those that want an answer from the model as well."""
 LAST_RESORT = 60.0
 """Seconds after which a process that ignores everything ends: it must not outlive a crashed test run by much."""
-
-
-def wanted(text: str) -> str:
-    """Name of the scenario that a user text asks for, whoever has to play it."""
-    found = list(MARKER.finditer(text))
-    return found[-1][1] if found else ""
 
 
 def on_turn(name: str, server: Any) -> bool:

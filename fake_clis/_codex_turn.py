@@ -14,6 +14,7 @@ import _codex_login as login
 import _codex_mischief as mischief
 from _codex_api import Call, MissingKey
 from _codex_failures import Failure
+from _scenario_words import named_in
 
 Item = dict[str, Any]
 FAIR_CHANCE = 0.05
@@ -104,7 +105,7 @@ class Turn:
 
     def run(self) -> None:
         """The whole turn, whatever becomes of it."""
-        self._mischief = mischief.wanted(conversation.said_last(self._thread.items))
+        self._mischief = named_in(conversation.said_last(self._thread.items))[0]
         if not mischief.on_turn(self._mischief, self._server):
             return
         try:
