@@ -411,7 +411,7 @@ from uutel_bridge.core import loop
 from uutel_bridge.core.process import Child, LaunchPlan
 warnings.filterwarnings("ignore", message=".*fork")
 
-launch = LaunchPlan((sys.executable, "-S", "-c", {STUBBORN!r}), (), scratch_env=("HOME",))
+launch = LaunchPlan((sys.executable, "-S", "-c", {STUBBORN!r}), (), scratch_env=(("HOME", ""),))
 
 async def start():
     child = await Child.start(launch)

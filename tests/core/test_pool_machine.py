@@ -19,6 +19,8 @@ IDLE = 300.0
 class _PoolMachine(RuleBasedStateMachine):
     """Any order of events, decisions late or at once, beside a ledger of its own."""
 
+    variants = ("",)
+
     @initialize(
         max_processes=st.integers(1, 4),
         spares=st.integers(0, 2),
@@ -35,6 +37,8 @@ class _PoolMachine(RuleBasedStateMachine):
         self.used: set[int] = set()
         self.retiring: set[int] = set()
         self.waiting: dict[int, str] = {}
+        self.wants: dict[int, str] = {}
+        self.variant: dict[int, str] = {}
         self.settled = False
 
     def of(self, status: str, key: str | None = None) -> list[int]:
@@ -69,7 +73,11 @@ class _PoolMachine(RuleBasedStateMachine):
                 assert decision.member not in self.retiring
                 assert self.leases[decision.member] < self.at_once[key]
                 assert self.leases[decision.member] + self.uses[decision.member] < MAX_USES[key]
-                assert decision.waiter == min(waiter for waiter, other in self.waiting.items() if other == key)
+                variant = self.wants[decision.waiter]
+                assert not self.leases[decision.member] or self.variant[decision.member] == variant
+                alike = [w for w, other in self.waiting.items() if (other, self.wants[w]) == (key, variant)]
+                assert decision.waiter == min(alike)
+                self.variant[decision.member] = variant
                 del self.waiting[decision.waiter]
                 self.status[decision.member] = "leased"
                 self.leases[decision.member] += 1
@@ -81,10 +89,11 @@ class _PoolMachine(RuleBasedStateMachine):
                 self.status[decision.member] = "stopping"
         self.settled = True
 
-    @rule(key=st.sampled_from(sorted(MAX_USES)), now=st.booleans())
-    def a_request_comes(self, key: str, now: bool) -> None:
-        waiter = self.state.add_waiter(key, MAX_USES[key], self.now, turns_at_once=self.at_once[key])
-        self.waiting[waiter] = key
+    @rule(key=st.sampled_from(sorted(MAX_USES)), data=st.data(), now=st.booleans())
+    def a_request_comes(self, key: str, data: st.DataObject, now: bool) -> None:
+        variant = data.draw(st.sampled_from(self.variants))
+        waiter = self.state.add_waiter(key, MAX_USES[key], self.now, turns_at_once=self.at_once[key], variant=variant)
+        self.waiting[waiter], self.wants[waiter] = key, variant
         self.after(now)
 
     @precondition(lambda self: self.waiting)
@@ -119,8 +128,12 @@ class _PoolMachine(RuleBasedStateMachine):
         assert len(waiters) <= min(self.at_once[key], MAX_USES[key])
         for waiter in waiters:
             assert self.waiting.pop(waiter) == key
+        self.check_that_the_others_count_on_somebody(key, failed=waiters)
+
+    def check_that_the_others_count_on_somebody(self, key: str, failed: list[int]) -> None:
+        """Where nobody failed, there must be places for all."""
         others = self.places("leased", "idle", "must reset", "resetting", "starting")
-        if not waiters:
+        if not failed:
             assert list(self.waiting.values()).count(key) <= others[key]
 
     @precondition(lambda self: self.of("leased"))
@@ -261,7 +274,29 @@ class _PoolMachine(RuleBasedStateMachine):
         self.nobody_waits_for_what_is_there()
 
 
+class _VariantMachine(_PoolMachine):
+    """The same where members can be changed: who may share one is checked, and that all are served in the end."""
+
+    variants = ("x", "y", "z")
+
+    def check_that_the_others_count_on_somebody(self, key: str, failed: list[int]) -> None:
+        """A place is of use to some of them only."""
+
+    @invariant()
+    def nobody_waits_for_what_is_there(self) -> None:
+        if not self.settled:
+            return
+        wanted = {(key, self.wants[waiter]) for waiter, key in self.waiting.items()}
+        assert not any(self.of("idle", key) for key, _ in wanted)
+        coming = {self.key[member] for member in (*self.of("starting"), *self.of("resetting"))}
+        if len(self.status) < self.state.limits.max_processes:
+            assert {key for key, _ in wanted} <= coming
+        if self.of("idle"):
+            assert {key for key, _ in wanted} <= coming or self.of("stopping")
+
+
+TestAnyOrderOfVariants = pytest.mark.timeout(900)(_VariantMachine.TestCase)
 TestAnyOrderOfEvents = pytest.mark.timeout(900)(_PoolMachine.TestCase)  # seconds of work, on a machine with time
-TestAnyOrderOfEvents.settings = settings(
+TestAnyOrderOfEvents.settings = TestAnyOrderOfVariants.settings = settings(
     max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -511,6 +511,60 @@ def test_newcomers_join_again_when_the_one_who_needed_the_slot_has_left() -> Non
     assert state.decide(NOW) == [Hand(frequent, member)]
 
 
+def variant(state: PoolState[str], wanted: str, key: str = "S") -> int:
+    """One more waiter that wants a member to be so."""
+    return state.add_waiter(key, MAX_USES[key], NOW, turns_at_once=AT_ONCE[key], variant=wanted)
+
+
+def served(state: PoolState[str]) -> dict[int, int]:
+    """Who is handed which member now."""
+    return {each.waiter: each.member for each in state.decide(NOW) if isinstance(each, Hand)}
+
+
+def test_only_waiters_of_one_variant_share_a_member() -> None:
+    """One that wants another gets one of its own."""
+    state = pool()
+    first, second, other = variant(state, "x"), variant(state, "x"), variant(state, "y")
+    starts = [each.member for each in state.decide(NOW) if isinstance(each, Start)]
+    assert len(starts) == 2
+    for member in starts:
+        state.started(member, NOW)
+    found = served(state)
+    assert found[first] == found[second] != found[other]
+
+
+def test_an_idle_member_is_changed_before_another_is_started() -> None:
+    """Whatever it was before."""
+    state = pool()
+    variant(state, "x")
+    (start,) = state.decide(NOW)
+    assert isinstance(start, Start)
+    state.started(start.member, NOW)
+    served(state)
+    state.released(start.member, NOW, used=True, broken=False)
+    state.decide(NOW)
+    state.reset_done(start.member, NOW, clean=True)
+    other = variant(state, "y")
+    assert served(state) == {other: start.member}
+
+
+def test_a_rare_variant_is_not_starved_by_a_frequent_one() -> None:
+    """The shared member gets no more of the frequent ones, until it is free for the rare one."""
+    state = pool(max_processes=1)
+    variant(state, "x")
+    (start,) = state.decide(NOW)
+    assert isinstance(start, Start)
+    state.started(start.member, NOW)
+    served(state)
+    rare = variant(state, "y")
+    variant(state, "x")
+    assert served(state) == {}
+    state.released(start.member, NOW, used=True, broken=False)
+    state.decide(NOW)
+    state.reset_done(start.member, NOW, clean=True)
+    assert served(state) == {rare: start.member}
+
+
 def test_closing_stops_everything_and_late_news_change_nothing() -> None:
     """Whoever still holds a member or works on one may report to a closed pool."""
     state = pool(4)

@@ -32,7 +32,7 @@ STUBBORN = """
 
 
 def plan(
-    code: str, *arguments: str, scratch_env: tuple[str, ...] = (), env: tuple[tuple[str, str], ...] = ENV
+    code: str, *arguments: str, scratch_env: tuple[tuple[str, str], ...] = (), env: tuple[tuple[str, str], ...] = ENV
 ) -> LaunchPlan:
     """A Python program as a child."""
     return LaunchPlan((sys.executable, "-S", "-c", textwrap.dedent(code), *arguments), env, scratch_env=scratch_env)
@@ -134,7 +134,7 @@ async def test_a_missing_executable_is_named(tmp_path: Path, monkeypatch: pytest
     """The first thing that goes wrong for a new user; its scratch folder does not stay."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(CLINotFound, match="no-such-cli"):
-        await Child.start(LaunchPlan(("no-such-cli",), ENV, scratch_env=("HOME",)))
+        await Child.start(LaunchPlan(("no-such-cli",), ENV, scratch_env=(("HOME", ""),)))
     assert files(tmp_path) == []
 
 
@@ -177,10 +177,11 @@ async def test_a_scratch_folder_is_private_and_goes_with_its_child() -> None:
     code = """
         import os, sys
         open(os.environ["A"] + "/file", "w").close()
-        print(os.environ["A"], os.environ["A"] == os.environ["B"], oct(os.stat(os.environ["A"]).st_mode), flush=True)
+        folder = os.environ["A"]
+        print(folder, folder + "/b" == os.environ["B"], oct(os.stat(folder).st_mode), flush=True)
         sys.stdin.read()
     """
-    async with started(plan(code, scratch_env=("A", "B"))) as child:
+    async with started(plan(code, scratch_env=(("A", ""), ("B", "b")))) as child:
         folder, same, mode = (await read_until(child, b"\n")).decode().split()
         assert (same, mode) == ("True", "0o40700")
         assert files(folder) == ["file"]
@@ -438,6 +439,24 @@ LISTER = """
 """
 
 
+async def test_a_child_may_start_in_its_folder_and_have_folders_in_it(tmp_path: Path) -> None:
+    """All of them private."""
+    code = """
+        import os, sys
+        print(os.getcwd(), oct(os.stat("..").st_mode), open("in/file").read(), os.readlink("../l/link"), flush=True)
+        sys.stdin.read()
+    """
+    launch = replace(
+        plan(code), scratch_cwd="cwd", files=(("cwd/in/file", b"here"),), links=(("l/link", str(tmp_path)),)
+    )
+    async with started(launch) as child:
+        cwd, mode, content, target = (await read_until(child, b"\n")).decode().split()
+        assert Path(cwd) == (child.scratch / "cwd").resolve()
+        assert (mode, content, target) == ("0o40700", "here", str(tmp_path))
+        assert set(files(child.scratch) or ()) == {"cwd", "l"}
+    assert files(child.scratch) is None
+
+
 async def test_links_lead_out_of_the_folder_and_what_they_lead_to_stays(tmp_path: Path) -> None:
     """The child finds them from its start; neither the link's end nor the folder's reaches the target."""
     target, nowhere = tmp_path / "theirs", tmp_path / "nowhere"
@@ -467,7 +486,7 @@ async def test_a_link_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: p
 
 async def test_kill_all_now_ends_every_child_and_its_scratch() -> None:
     """The last resort needs no loop."""
-    async with started(plan(STUBBORN, scratch_env=("HOME",))) as first, started(plan(ECHO)) as second:
+    async with started(plan(STUBBORN, scratch_env=(("HOME", ""),))) as first, started(plan(ECHO)) as second:
         folder = first._group.scratch
         process.kill_all_now()
         assert (first.returncode, second.returncode) == (-signal.SIGKILL, -signal.SIGKILL)
@@ -499,7 +518,7 @@ FORK = """
         await child.send(word)
         assert await child.receive() == word
 
-    launch = process.LaunchPlan((sys.executable, "-S", "-c", {echo!r}), (), scratch_env=("HOME",))
+    launch = process.LaunchPlan((sys.executable, "-S", "-c", {echo!r}), (), scratch_env=(("HOME", ""),))
     child = loop.run(lambda: process.Child.start(launch))
     loop.run(lambda: talk(b"one\\n"))
     print(child.pid, flush=True)
@@ -644,7 +663,7 @@ OWNER = """
     import asyncio, os, sys, time, warnings
     from uutel_bridge.core import process
     warnings.filterwarnings("ignore", message=".*fork")
-    launch = process.LaunchPlan((sys.executable, "-S", "-c", {echo!r}), (), scratch_env=("HOME",))
+    launch = process.LaunchPlan((sys.executable, "-S", "-c", {echo!r}), (), scratch_env=(("HOME", ""),))
 
     async def main():
         child = await process.Child.start(launch)

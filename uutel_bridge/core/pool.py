@@ -131,7 +131,9 @@ class Pool(Generic[SessionT]):
             UUError: The child did not start (the error of `open_session`), or the pool is closed.
         """
         self._check_open()
-        waiter = self._state.add_waiter(plan, plan.max_uses, self._clock(), turns_at_once=plan.turns_at_once)
+        waiter = self._state.add_waiter(
+            plan, plan.max_uses, self._clock(), turns_at_once=plan.turns_at_once, variant=plan.variant
+        )
         future = self._waiting[waiter] = self._loop.create_future()
         self._step()
         try:

@@ -11,19 +11,20 @@ what follows from it:
 
 Where a kind allows several turns at once, a leased member with free places is handed out again, and leaves `leased`
 when the last of its leases is back. One that is broken or found dead retires: it is handed out no more.
+
+A waiter may want a variant of its kind. A member is of the variant of its last waiter, and is shared by waiters of
+that one only; when nobody has it, it can be made any other.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
 from math import ceil
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Generic, TypeAlias
 
-Status = Literal["starting", "idle", "leased", "resetting", "stopping"]
-KeyT = TypeVar("KeyT", bound=Hashable)
+from uutel_bridge.core.pool_members import Coming, KeyT, Kind, Member, Status, Waiter, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,60 +72,6 @@ class Stop:
 Decision: TypeAlias = Start[KeyT] | Hand | Reset | Stop
 
 
-@dataclass(slots=True, eq=False)
-class Kind(Generic[KeyT]):
-    """What is known of a key. One object per key, compared by identity: hashing a launch plan costs microseconds."""
-
-    key: KeyT
-    max_uses: int
-    turns_at_once: int
-    last_used: float
-    wanted: int = 0
-    """Spares asked for by `want_spares`, until the next decision."""
-    suspended: bool = False
-    """No spares for now: a start failed, and the next one probably would."""
-
-    @property
-    def reusable(self) -> bool:
-        """Whether a member may serve more than one request."""
-        return self.max_uses > 1
-
-    @property
-    def places(self) -> int:
-        """How many waiters a fresh member can take."""
-        return min(self.turns_at_once, self.max_uses)
-
-
-@dataclass(slots=True, eq=False)
-class Member(Generic[KeyT]):
-    """A child process, from the decision to start it until it has stopped."""
-
-    id: int
-    kind: Kind[KeyT]
-    status: Status = "starting"
-    leases: int = 0
-    uses: int = 0
-    used: bool = False
-    """Whether it has anything to forget."""
-    retiring: bool = False
-    """No more waiters for it, and it is stopped when its last lease is back."""
-    idle_since: float = 0.0
-    evicted: bool = False
-    """Stopping so that a waiter of another key can have its slot."""
-
-    @property
-    def places(self) -> int:
-        """How many more waiters it can take, as soon as it is ready."""
-        if self.retiring:
-            return 0
-        return min(self.kind.turns_at_once, self.kind.max_uses - self.uses) - self.leases
-
-    @property
-    def open(self) -> bool:
-        """Whether it can take a waiter now."""
-        return self.status in {"idle", "leased"} and self.places > 0
-
-
 class PoolState(Generic[KeyT]):
     """Members, waiters in order of arrival, keys in use.
 
@@ -134,7 +81,7 @@ class PoolState(Generic[KeyT]):
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.members: dict[int, Member[KeyT]] = {}
-        self.waiters: dict[int, Kind[KeyT]] = {}
+        self.waiters: dict[int, Waiter[KeyT]] = {}
         self.kinds: dict[KeyT, Kind[KeyT]] = {}
         self.started_total = 0
         """Starts decided so far, failed ones included."""
@@ -143,10 +90,10 @@ class PoolState(Generic[KeyT]):
 
     # What happened
 
-    def add_waiter(self, key: KeyT, max_uses: int, now: float, *, turns_at_once: int = 1) -> int:
+    def add_waiter(self, key: KeyT, max_uses: int, now: float, *, turns_at_once: int = 1, variant: str = "") -> int:
         """A request came; its number is what `Hand` and `start_failed` call it."""
         waiter = next(self._ids)
-        self.waiters[waiter] = self._use(key, max_uses, turns_at_once, now)
+        self.waiters[waiter] = Waiter(self._use(key, max_uses, turns_at_once, now), variant)
         return waiter
 
     def drop_waiter(self, waiter: int) -> None:
@@ -253,34 +200,30 @@ class PoolState(Generic[KeyT]):
             How many places in starting and resetting members no waiter counts on, by kind.
         """
         members = [member for member in self.members.values() if member.open]
-        coming: Counter[Kind[KeyT]] = Counter()
-        for member in self.members.values():
-            if member.status in {"starting", "resetting"}:
-                coming[member.kind] += member.places
+        coming = Coming(member for member in self.members.values() if member.status in {"starting", "resetting"})
         vacated = sum(member.evicted for member in self.members.values())
-        for waiter, kind in list(self.waiters.items()):
-            members = sorted((member for member in members if member.open), key=_rank)
+        for number, waiter in list(self.waiters.items()):
+            members = sorted((member for member in members if member.open), key=rank)
             # The busiest one, so that few serve all; or the most recently used one, which has the warmest caches.
-            own = next((member for member in reversed(members) if member.kind is kind), None)
+            own = next((member for member in reversed(members) if member.fits(waiter)), None)
             if own is not None:
-                self._hand(waiter, own, now)
+                self._hand(number, own, now)
                 continue
-            if coming[kind]:
-                coming[kind] -= 1
+            if coming.take(waiter):
                 continue
-            coming[kind] += kind.places - 1
+            coming.promise(waiter)
             if self._has_room():
-                self._start(kind)
+                self._start(waiter.kind)
             elif vacated:
                 vacated -= 1
             else:
-                self._make_room(kind, members)
-        return coming
+                self._make_room(waiter, members)
+        return coming.left()
 
-    def _make_room(self, kind: Kind[KeyT], members: list[Member[KeyT]]) -> None:
+    def _make_room(self, waiter: Waiter[KeyT], members: list[Member[KeyT]]) -> None:
         if members and members[0].status == "idle":
             self._stop(members[0], evicted=True)
-        elif members and all(member.kind is not kind for member in self.members.values()):
+        elif members and not any(member.fits(waiter) for member in self.members.values()):
             # Later waiters would keep it in use for ever: it gets none of them, in this decision.
             del members[0]
         # Else the slot of the next member that comes back or stops: free slots go by this same order.
@@ -302,7 +245,7 @@ class PoolState(Generic[KeyT]):
     def _forget_kinds(self, now: float) -> None:
         lapsed = [kind for kind in self.kinds.values() if not kind.reusable or self._lapsed(kind, now)]
         if lapsed:
-            held = {member.kind for member in self.members.values()} | set(self.waiters.values())
+            held = {member.kind for member in self.members.values()} | {each.kind for each in self.waiters.values()}
             for kind in lapsed:
                 if kind not in held:
                     del self.kinds[kind.key]
@@ -335,7 +278,7 @@ class PoolState(Generic[KeyT]):
         kin = [other for other in self.members.values() if other.kind is member.kind]
         order: tuple[Status, ...] = ("leased", "idle", "resetting", "starting")
         in_line = [other for status in order for other in kin if other.status == status]
-        waiting = [waiter for waiter, kind in self.waiters.items() if kind is member.kind]
+        waiting = [number for number, waiter in self.waiters.items() if waiter.kind is member.kind]
         before = sum(other.places for other in in_line[: in_line.index(member)])
         return waiting[before : before + member.places]
 
@@ -354,7 +297,7 @@ class PoolState(Generic[KeyT]):
         member.idle_since = now
 
     def _hand(self, waiter: int, member: Member[KeyT], now: float) -> None:
-        del self.waiters[waiter]
+        member.variant = self.waiters.pop(waiter).variant
         member.status = "leased"
         member.leases += 1
         member.kind.last_used = now
@@ -370,8 +313,3 @@ class PoolState(Generic[KeyT]):
         member.status = "stopping"
         member.evicted = evicted
         self._decided.append(Stop(member.id))
-
-
-def _rank(member: Member[Any]) -> tuple[int, float]:
-    """Idle ones first, the longest idle at the front; then those in use, the busiest at the end."""
-    return member.leases, member.idle_since

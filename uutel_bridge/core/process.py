@@ -46,18 +46,25 @@ class LaunchPlan:
     env: tuple[tuple[str, str], ...] = field(repr=False)
     """The child's whole environment. Not in the repr: it may hold a key."""
     cwd: str | None = None
-    scratch_env: tuple[str, ...] = ()
-    """Names of variables that get the path of a private folder, made for this child and removed when it stops."""
+    scratch_cwd: str = ""
+    """A folder in the private one that the child starts in, in place of `cwd`."""
+    scratch_env: tuple[tuple[str, str], ...] = ()
+    """Variables that get a path in a private folder, which is made for this child and removed when it stops: name, and
+    path from that folder, empty for the folder itself."""
     scratch_argv: tuple[str, ...] = ()
     """Arguments after `argv`, in which `{scratch}` is that path; apart, so that no caller's text is taken for it."""
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
-    """Names and contents of files put into that folder before the start. Not in the repr: they may hold a prompt."""
+    """Paths and contents of files put into that folder before the start. Not in the repr: they may hold a prompt."""
     links: tuple[tuple[str, str], ...] = ()
-    """Names and targets of symbolic links made in that folder before the start; the targets outlive it."""
+    """Paths and targets of symbolic links made in that folder before the start; the targets outlive it."""
     max_uses: int = 1
     """How many requests one child may serve; 1 means never again."""
     turns_at_once: int = 1
     """How many of them it may serve side by side."""
+    proven: bool = True
+    """Whether its version passed the start-up probe: a session may have another way with one that did not."""
+    variant: str = field(default="", compare=False, repr=False)
+    """What a running child can be changed to while nobody uses it, such as its system prompt. Not in the repr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +85,17 @@ class _Group:
         self.scratch = ""
         self.files = tuple(name for name, _ in plan.files)
         try:
-            if plan.scratch_env or plan.scratch_argv or plan.files or plan.links:
+            if plan.scratch_env or plan.scratch_argv or plan.scratch_cwd or plan.files or plan.links:
                 self.scratch = scratch.make()
-            for name, content in plan.files:
-                scratch.write(self.scratch, name, content)
-            for name, target in plan.links:
-                Path(self.scratch, name).symlink_to(target)
+                scratch.fill(self.scratch, files=plan.files, links=plan.links)
             self.leader = subprocess.Popen(
                 (*plan.argv, *(each.replace("{scratch}", self.scratch) for each in plan.scratch_argv)),
                 bufsize=0,
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
-                env=dict(plan.env) | dict.fromkeys(plan.scratch_env, self.scratch),
-                cwd=plan.cwd,
+                env=dict(plan.env) | {name: str(Path(self.scratch, path)) for name, path in plan.scratch_env},
+                cwd=Path(self.scratch, plan.scratch_cwd) if plan.scratch_cwd else plan.cwd,
                 start_new_session=True,
             )
         except (OSError, ValueError) as exc:
@@ -235,6 +239,11 @@ class Child:
     def stderr_tail(self) -> str:
         """The last 8 KiB of what it wrote on stderr."""
         return self._stderr.tail.decode("utf-8", "replace").strip()
+
+    @property
+    def scratch(self) -> Path:
+        """Its private folder, where its plan has one."""
+        return Path(self._group.scratch)
 
     def forget_files(self) -> None:
         """Remove the plan's files, which the child has read; the folder's end does so at the latest."""

@@ -13,6 +13,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -58,15 +59,24 @@ def _claim(folder: str) -> bool:
     return claimed
 
 
-def write(folder: str, name: str, content: bytes) -> None:
-    """Write a new file for its owner's eyes alone.
+def fill(folder: str, *, files: Iterable[tuple[str, bytes]], links: Iterable[tuple[str, str]]) -> None:
+    """Put new files for their owner's eyes alone and symbolic links into a folder, by their paths from there.
 
     Raises:
         OSError: As the system has it, such as no room.
     """
-    file = Path(folder, name)
-    file.touch(mode=0o600, exist_ok=False)
-    file.write_bytes(content)
+    for path, content in files:
+        file = _place(folder, path)
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_bytes(content)
+    for path, target in links:
+        _place(folder, path).symlink_to(target)
+
+
+def _place(folder: str, path: str) -> Path:
+    place = Path(folder, path)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
 
 
 def remove(folder: str) -> None:

@@ -54,7 +54,7 @@ _ENVIRONMENT: Mapping[str, str] = {
     "ANTHROPIC_BETAS": "structured-outputs-2025-12-15",  # as the CLI does for its own requests with a schema
 }
 
-_SCRATCH = ("CLAUDE_CODE_TMPDIR", "XDG_CACHE_HOME")
+_SCRATCH = (("CLAUDE_CODE_TMPDIR", ""), ("XDG_CACHE_HOME", ""))
 """Folders that the CLI leaves files in: a probe's remains, and a log that names each function that was called."""
 
 _ANY_TURN: Mapping[bool, tuple[str, ...]] = {

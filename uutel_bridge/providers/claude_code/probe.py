@@ -106,7 +106,7 @@ def _launch(
             warm=True,
         )
     )
-    return replace(launched, scratch_env=(*launched.scratch_env, "CLAUDE_CONFIG_DIR"))
+    return replace(launched, scratch_env=(*launched.scratch_env, ("CLAUDE_CONFIG_DIR", "")))
 
 
 async def _ask(launched: LaunchPlan) -> None:
