@@ -117,3 +117,18 @@ def test_two_config_files_are_one_too_many(uutel: Command) -> None:
     done = uutel("doctor")
     assert done.returncode == 1
     assert "only one config file" in done.stderr
+
+
+def test_a_version_that_does_less_is_told_with_what_it_does(uutel: Command) -> None:
+    """As soon as a request has found it out."""
+    lacks = {"UUTEL_CODEX__PASS_ENV": "FAKE_CODEX_LACKS", "FAKE_CODEX_LACKS": "raw_events"}
+    assert (
+        uutel("ask", "--model", "codex/default", "hi [[scenario:text]]", **lacks).stdout == "part0 part1 part2 part3 \n"
+    )
+    assert "did not pass the start-up probe; it does chat without functions" in uutel("doctor", **lacks).stdout
+
+
+def test_a_version_that_is_too_old_is_told_with_what_mends_it(uutel: Command) -> None:
+    """Without a request."""
+    old = {"UUTEL_CODEX__PASS_ENV": "FAKE_CODEX_VERSION", "FAKE_CODEX_VERSION": "0.130.0"}
+    assert "Codex 0.130.0 is too old: 0.142.0 or a later one is needed" in uutel("doctor", **old).stdout

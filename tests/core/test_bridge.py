@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,13 @@ from uutel_bridge.core import loop, process
 from uutel_bridge.core.bridge import Bridge, Options, ProviderStatus, bridge
 from uutel_bridge.core.errors import BadRequest, CLIExited, CLINotFound, LoginMissing, VendorTimeout, VendorUnavailable
 from uutel_bridge.core.events import Event, Finished, Started, TextDelta, UsageReport
+from uutel_bridge.core.loopback import LoopbackServer, Request, Response
 from uutel_bridge.core.request import ChatRequest, read_request
 from uutel_bridge.core.settings import load
 from uutel_bridge.providers.claude_code.parts import PARTS
 
 BOUND = 60
+GIF = b"GIF89a\x03\x00\x02\x00" + bytes(10)
 HIDDEN = {"UUTEL_CLAUDE_CODE__PASS_ENV": "FAKE_CLI_LOG,FAKE_CLAUDE_FAIL_START,FAKE_CLAUDE_LACKS"}
 
 
@@ -41,8 +45,8 @@ def asked(home: Path) -> int:
     return sum("[[scenario:" in line for line in lines)
 
 
-def chat(text: str, **fields: Any) -> ChatRequest:
-    """A request of one line."""
+def chat(text: str | list[Any], **fields: Any) -> ChatRequest:
+    """A request of one message."""
     said = [{"role": "user", "content": text}]
     return read_request("sonnet", said, fields, provider="claude-code", supported=PARTS.transform.supported)
 
@@ -229,6 +233,101 @@ async def test_requests_that_come_together_wait_for_one_probe() -> None:
     finally:
         await loop.arun(at_work.aclose)
     assert len(starts) == 1
+
+
+class Site:
+    """A host with one image and a path that never answers."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.server = LoopbackServer(self.answer)
+
+    async def answer(self, request: Request) -> Response:
+        """The image, or nothing."""
+        self.paths.append(request.target)
+        if request.target == "/silent":
+            await asyncio.Event().wait()
+        return Response(body=GIF) if request.target == "/a.gif" else Response(404)
+
+    def link(self, path: str) -> ChatRequest:
+        """A request with a link to it."""
+        image = {"type": "image_url", "image_url": {"url": f"{self.server.url}{path}"}}
+        return chat([{"type": "text", "text": "[[scenario:text]]"}, image])
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """One that runs."""
+    site = Site()
+    await site.server.start()
+    yield site
+    await site.server.aclose()
+
+
+@asynccontextmanager
+async def fetching(*, private_links: bool) -> AsyncIterator[Bridge]:
+    """A bridge to a CLI that takes no links."""
+    settings = load("claude-code", os.environ).model_copy(update={"private_links": private_links})
+    at_work = Bridge(replace(PARTS, fetches_links=True), settings)
+    with anyio.fail_after(BOUND):
+        yield at_work
+        await loop.arun(at_work.aclose)
+
+
+async def test_a_link_is_fetched_once_for_all_choices(site: Site, home: Path) -> None:
+    """The model gets the image."""
+    async with fetching(private_links=True) as at_work:
+        call = at_work.call(site.link("/a.gif"), Options())
+        answers = await loop.arun(lambda: at_work.collect(call, 2))
+    assert [text_of(events) for events in answers] == ["part0 part1 part2 part3 "] * 2
+    assert site.paths == ["/a.gif"]
+    log = (home / "log").read_text(encoding="utf-8")
+    assert base64.b64encode(GIF).decode() in log
+    assert site.server.url not in log
+
+
+async def test_a_streamed_answer_waits_for_the_link(site: Site) -> None:
+    """The same as a whole one."""
+    events: list[Event] = []
+
+    async def emit(event: Event) -> None:
+        events.append(event)
+
+    async with fetching(private_links=True) as at_work:
+        call = at_work.call(site.link("/a.gif"), Options())
+        await loop.arun(lambda: at_work.run(call, emit))
+    assert (text_of(events), site.paths) == ("part0 part1 part2 part3 ", ["/a.gif"])
+
+
+async def test_a_vendor_that_fetches_links_gets_them(site: Site, home: Path) -> None:
+    """The bridge does not look at them."""
+    with anyio.fail_after(BOUND):
+        at_work = bridge("claude-code")
+        call = at_work.call(site.link("/a.gif"), Options())
+        await loop.arun(lambda: at_work.collect(call, 1))
+    assert site.paths == []
+    assert f"{site.server.url}/a.gif" in (home / "log").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("private_links", "paths"), [(True, ["/gone"]), (False, [])])
+async def test_a_link_that_cannot_be_fetched_starts_nothing(site: Site, private_links: bool, paths: list[str]) -> None:
+    """And is not tried again."""
+    async with fetching(private_links=private_links) as at_work:
+        call = at_work.call(site.link("/gone"), Options())
+        with pytest.raises(BadRequest) as caught:
+            await loop.arun(lambda: at_work.collect(call, 2))
+        assert at_work.status().processes.started_total == 0
+    assert (caught.value.provider, caught.value.param) == ("claude-code", "messages[0].content[1].image_url")
+    assert site.paths == paths
+
+
+async def test_the_time_limit_covers_the_fetching_of_links(site: Site) -> None:
+    """It is the limit of the whole answer."""
+    async with fetching(private_links=True) as at_work:
+        call = at_work.call(site.link("/silent"), Options(timeout=0.4))
+        with pytest.raises(VendorTimeout, match=r"within 0\.4 s") as caught:
+            await loop.arun(lambda: at_work.collect(call, 1))
+    assert caught.value.provider == "claude-code"
 
 
 def test_status_starts_nothing(home: Path) -> None:

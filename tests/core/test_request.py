@@ -13,8 +13,9 @@ from uutel_bridge.core.messages import Message, Text
 from uutel_bridge.core.request import ASK_NOTHING_WITHOUT_TOOLS, ChatRequest, read_request
 from uutel_bridge.core.tools import ResponseFormat, Tool, ToolChoice
 
-EVERYTHING = ("max_tokens", "temperature", "top_p", "stop", "reasoning_effort")
-ABLE = (*EVERYTHING, "tools", "tool_choice", "parallel_tool_calls", "response_format", "thinking")
+EVERYTHING = ("max_tokens", "temperature", "top_p", "stop", "reasoning_effort", "verbosity", "service_tier")
+PENALTIES = ("presence_penalty", "frequency_penalty")
+ABLE = (*EVERYTHING, *PENALTIES, "seed", "tools", "tool_choice", "parallel_tool_calls", "response_format", "thinking")
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
 HI = [{"role": "user", "content": "hi"}]
 
@@ -35,6 +36,11 @@ def test_a_bare_request_asks_for_nothing_but_an_answer() -> None:
         "top_p": None,
         "stop": (),
         "reasoning_effort": None,
+        "verbosity": None,
+        "service_tier": None,
+        "seed": None,
+        "presence_penalty": None,
+        "frequency_penalty": None,
         "n": 1,
         "tools": (),
         "tool_choice": {"mode": "auto", "name": ""},
@@ -60,6 +66,9 @@ def test_a_bare_request_asks_for_nothing_but_an_answer() -> None:
         pytest.param({"stop": []}, "stop", (), id="no-stops"),
         pytest.param({"reasoning_effort": "low"}, "reasoning_effort", "low", id="effort"),
         pytest.param({"effort": "low"}, "reasoning_effort", "low", id="our-name-of-effort"),
+        pytest.param({"verbosity": "low"}, "verbosity", "low", id="verbosity"),
+        pytest.param({"service_tier": "flex"}, "service_tier", "flex", id="service-tier"),
+        pytest.param({"service_tier": "auto"}, "service_tier", None, id="any-service-tier"),
         pytest.param({"n": 3}, "n", 3, id="choices"),
         pytest.param({"extra_body": {"temperature": 0.5}}, "temperature", 0.5, id="extra-body"),
         pytest.param({"extra_body": {"effort": "max"}}, "reasoning_effort", "max", id="second-name-in-extra-body"),
@@ -205,6 +214,9 @@ NAMED = {"type": "function", "function": {"name": "f"}}
         pytest.param({"extra_body": {"tools": TOOLS, "tool_choice": "none"}}, "tool_choice", ToolChoice("none")),
         pytest.param({"response_format": {"type": "json_object"}}, "response_format", ResponseFormat(None)),
         pytest.param({"thinking": {"type": "disabled"}}, "thinking", {"type": "disabled"}, id="no-thinking"),
+        pytest.param({"seed": 0}, "seed", 0, id="seed"),
+        pytest.param({"presence_penalty": -2}, "presence_penalty", -2, id="presence-penalty"),
+        pytest.param({"frequency_penalty": 0.5}, "frequency_penalty", 0.5, id="frequency-penalty"),
         pytest.param({"thinking": {"type": "adaptive"}}, "thinking", {"type": "adaptive"}, id="adaptive"),
         pytest.param(
             {"thinking": {"type": "adaptive", "display": "summarized"}},

@@ -51,6 +51,7 @@ def test_every_field_can_be_set_by_a_variable() -> None:
         "IDLE_SECONDS": "1.5",
         "PASS_ENV": "ONE, TWO,",
         "TIMEOUT": "90",
+        "PRIVATE_LINKS": "true",
     }
     settings = load("claude-code", {f"UUTEL_CLAUDE_CODE__{name}": value for name, value in fields.items()})
     assert settings == ProviderSettings(
@@ -62,6 +63,7 @@ def test_every_field_can_be_set_by_a_variable() -> None:
         idle_seconds=1.5,
         pass_env=("ONE", "TWO"),
         timeout=90,
+        private_links=True,
     )
 
 

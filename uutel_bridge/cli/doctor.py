@@ -56,7 +56,7 @@ def _lines(found: Checkup, *, key_set: bool) -> Iterator[tuple[str, str]]:
     if account := _account(found):
         yield "account", account
     if found.warm is not None:
-        unproven = "this version did not pass the start-up probe: what needs it goes another, slower way, or fails"
+        unproven = f"this version did not pass the start-up probe; it does {found.unproven}"
         yield "processes", "kept warm between requests" if found.warm else unproven
 
 

@@ -6,18 +6,19 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 import anyio
 from pydantic import SecretStr
 
-from uutel_bridge.core import loop, probe, process, registry, turn
+from uutel_bridge.core import links, locate, loop, probe, process, registry, turn
 from uutel_bridge.core.auth import LoginStatus, require
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.events import Event
-from uutel_bridge.core.locate import empty_cwd, find
 from uutel_bridge.core.pool import Lease, Limits, Pool, Snapshot
 from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import AnyParts, Launch, Session
@@ -52,6 +53,13 @@ class Call:
     settings: ProviderSettings
     executable: str
     environment: Mapping[str, str]
+    unfetched: ChatRequest | None = None
+    """What `request` was made of, where it holds links that must be fetched first."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for the whole answer."""
+        return min(filter(None, (self.options.timeout, self.settings.timeout)), default=DEFAULT_TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +95,9 @@ class Bridge:
             CLINotFound: The CLI is not installed.
             LoginMissing: Nobody is logged in to it.
         """
-        try:
-            request = self.parts.transform.request(chat)
-            return self._ready(request, options)
-        except UUError as error:
-            error.provider = error.provider or self.parts.name
-            raise
+        with _naming(self.parts.name):
+            call = self._ready(self.parts.transform.request(chat), options)
+        return replace(call, unfetched=chat) if self.parts.fetches_links and links.found(chat) else call
 
     def _ready(self, request: Any, options: Options) -> Call:
         environment = dict(os.environ)
@@ -107,7 +112,7 @@ class Bridge:
         return Call(request, options, settings, self.parts.inner(executable), environment)
 
     def _find(self, environment: Mapping[str, str]) -> str:
-        return find(
+        return locate.find(
             self.settings.executable,
             self.parts.executable,
             environment=environment,
@@ -117,7 +122,17 @@ class Bridge:
 
     async def run(self, call: Call, emit: turn.Emit) -> None:
         """Carry a call out on the private loop; see `core.turn.run`."""
-        timeouts = [given for given in (call.options.timeout, call.settings.timeout) if given]
+        started = monotonic()
+        await self._turn(await self._fetched(call, started), emit, started)
+
+    async def _fetched(self, call: Call, started: float) -> Call:
+        if call.unfetched is None:
+            return call
+        with _naming(self.parts.name), turn.time_limit(self.parts.name, call.timeout, started):
+            chat = await links.fetched(call.unfetched, private_allowed=call.settings.private_links)
+            return replace(call, request=self.parts.transform.request(chat), unfetched=None)
+
+    async def _turn(self, call: Call, emit: turn.Emit, started: float) -> None:
 
         async def lease() -> Lease[AnySession]:
             return await self._pool.acquire(await self._plan(call))
@@ -128,7 +143,8 @@ class Bridge:
                 request=call.request,
                 transform=self.parts.transform,
                 lease=lease,
-                timeout=min(timeouts, default=DEFAULT_TIMEOUT),
+                timeout=call.timeout,
+                started=started,
                 retry=None if call.options.retried_by_caller else self._retry,
             ),
             emit,
@@ -136,8 +152,10 @@ class Bridge:
 
     async def collect(self, call: Call, choices: int) -> list[list[Event]]:
         """The events of whole turns, `choices` of them side by side."""
+        started = monotonic()
+        ready = await self._fetched(call, started)
         answers: list[list[Event]] = [[] for _ in range(choices)]
-        tasks = [asyncio.ensure_future(self.run(call, _into(answer))) for answer in answers]
+        tasks = [asyncio.ensure_future(self._turn(ready, _into(answer), started)) for answer in answers]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -157,7 +175,7 @@ class Bridge:
                 request=call.request,
                 environment=call.environment,
                 settings=call.settings,
-                cwd=empty_cwd(),
+                cwd=locate.empty_cwd(),
                 warm=await self._is_warm(call),
             )
         )
@@ -166,8 +184,14 @@ class Bridge:
         async with self._probing:
             if call.executable not in self._verdicts:
                 verdict = await probe.is_warm(self.parts, call.executable, call.environment, call.settings)
+                if not verdict:
+                    await self._check_age(call)
                 self._verdicts[call.executable] = verdict
         return self._verdicts[call.executable]
+
+    async def _check_age(self, call: Call) -> None:
+        version = await locate.version(call.executable, call.environment, pass_env=call.settings.pass_env)
+        self.parts.check_age(version)
 
     async def _open_session(self, plan: LaunchPlan) -> AnySession:
         child = await process.Child.start(plan)
@@ -194,6 +218,15 @@ class Bridge:
     async def aclose(self) -> None:
         """Stop every process."""
         await self._pool.aclose()
+
+
+@contextmanager
+def _naming(provider: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except UUError as error:
+        error.provider = error.provider or provider
+        raise
 
 
 def _into(answer: list[Event]) -> turn.Emit:

@@ -23,7 +23,9 @@ class Checkup:
     """Whether this version is one that the bridge was tested with."""
     account: Account | None = None
     warm: bool | None = None
-    """Whether its processes can be used again; None where that is found out at the first request."""
+    """Whether this version passed the start-up probe; None where that is found out at the first request."""
+    unproven: str = ""
+    """What a version still does that did not."""
     problem: str = ""
     """What keeps it from working, and what mends it."""
 
@@ -37,6 +39,7 @@ async def checkup(bridge: Bridge) -> Checkup:
     pass_env = bridge.settings.pass_env
     try:
         version = await locate.version(status.executable, os.environ, pass_env=pass_env)
+        bridge.parts.check_age(version)
         account = await bridge.parts.auth.account(status.executable, os.environ, pass_env=pass_env)
     except UUError as error:
         problem = problem or str(error)
@@ -46,6 +49,7 @@ async def checkup(bridge: Bridge) -> Checkup:
         version=version,
         tested=version in bridge.parts.tested_versions,
         account=account,
-        warm=probe.remembered(bridge.parts.name, status.executable),
+        warm=probe.remembered(bridge.parts.name, bridge.parts.inner(status.executable)),
+        unproven=bridge.parts.unproven,
         problem=problem,
     )

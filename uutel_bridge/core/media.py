@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import imagesize
@@ -17,6 +17,14 @@ from uutel_bridge.core.text import checked_text
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*;base64,(?P<data>.*)", re.DOTALL)
 _PDF_HEADER = 1024
 """Bytes within which readers of PDF look for its mark."""
+_MARKS = {
+    "image/png": re.compile(rb"\x89PNG\r\n"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "application/pdf": re.compile(rb"%PDF-"),
+}
+"""What a file of each type begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,8 @@ class Media:
     """http or https; empty for inline data."""
     size: tuple[int, int] = (0, 0)
     """Width and height in pixels, of an inline image."""
+    at: str = field(default="", compare=False)
+    """Where in the request a link stands: `messages[0].content[1].image_url`."""
 
 
 def read_image(url: object, at: str) -> Media:
@@ -41,7 +51,7 @@ def read_image(url: object, at: str) -> Media:
         BadRequest: It is neither, or the image is broken; `param` is `at`.
     """
     if isinstance(url, str) and url.startswith(("http://", "https://")):
-        return Media("image", "", "", checked_text(url, at))
+        return Media("image", "", "", checked_text(url, at), at=at)
     media = _inline(url, at)
     if media.kind != "image":
         raise BadRequest(f"{at}: {media.media_type} is not an image.", param=at)
@@ -58,8 +68,21 @@ def read_file(file: Mapping[str, Any], at: str) -> Media:
     value, at = file.get(where), f"{at}.{where}"
     if where == "file_id" and isinstance(value, str) and value.startswith(("http://", "https://")):
         media_type = str(file.get("format") or "")
-        return Media(_kind(media_type), media_type, "", checked_text(value, at))
+        return Media(_kind(media_type), media_type, "", checked_text(value, at), at=at)
     return _inline(value, at)
+
+
+def read_fetched(link: Media, content: bytes, said_type: str) -> Media:
+    """What a link led to, with the type that its first bytes tell, else the one its server gave.
+
+    Raises:
+        BadRequest: It is broken, or not of the link's kind; `param` says where the link stands.
+    """
+    media_type = next((name for name, mark in _MARKS.items() if mark.match(content)), said_type)
+    if _kind(media_type) != link.kind:
+        raise BadRequest(f"{link.at}: what the link leads to is no {link.kind} ({media_type}).", param=link.at)
+    size = _checked_size(content, media_type, link.at)
+    return Media(link.kind, media_type, base64.b64encode(content).decode("ascii"), "", size)
 
 
 def _inline(value: object, at: str) -> Media:
@@ -73,12 +96,15 @@ def _inline(value: object, at: str) -> Media:
     if not content:
         raise BadRequest(f"{at}: the data URL holds no data.", param=at)
     media_type = match["type"]
-    size = (0, 0)
+    return Media(_kind(media_type), media_type, match["data"], "", _checked_size(content, media_type, at))
+
+
+def _checked_size(content: bytes, media_type: str, at: str) -> tuple[int, int]:
     if _kind(media_type) == "image":
-        size = _size(content, media_type, at)
-    elif media_type == "application/pdf" and b"%PDF-" not in content[:_PDF_HEADER]:
+        return _size(content, media_type, at)
+    if media_type == "application/pdf" and b"%PDF-" not in content[:_PDF_HEADER]:
         raise BadRequest(f"{at}: this is no PDF.", param=at)
-    return Media(_kind(media_type), media_type, match["data"], "", size)
+    return 0, 0
 
 
 def _kind(media_type: str) -> Literal["image", "document"]:

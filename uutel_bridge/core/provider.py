@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from uutel_bridge.core.auth import Account, LoginStatus
+from uutel_bridge.core.errors import CLIVersion
 from uutel_bridge.core.events import Event
 from uutel_bridge.core.process import Child, LaunchPlan
 from uutel_bridge.core.request import ChatRequest
@@ -148,8 +149,30 @@ class Parts(Generic[RequestT, ResponseT]):
     plan: Callable[[Launch[RequestT]], LaunchPlan]
     open_session: Callable[[Child, LaunchPlan], Session[RequestT, ResponseT]]
     probe: Callable[[str, Mapping[str, str], ProviderSettings], Awaitable[bool]]
+    unproven: str
+    """What a version that failed the probe still does, in words for a person."""
+    oldest_version: str = "0"
+    """Before this one, it does not even do that."""
     inner: Callable[[str], str] = str
     """What to run, by the executable that was found, which may be a package manager's wrapper."""
+    fetches_links: bool = False
+    """Whether the bridge gets what links lead to, as the vendor does not; then no link is ever sent."""
+
+    def check_age(self, version: str) -> None:
+        """Refuse a version of the CLI that is too old.
+
+        Raises:
+            CLIVersion: It is; the message says what mends it.
+        """
+        if _numbers(version) < _numbers(self.oldest_version):
+            raise CLIVersion(
+                f"{self.title} {version} is too old: {self.oldest_version} or a later one is needed. Update it: "
+                f"{self.install_command}"
+            )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
 
 
 AnyParts = Parts[Any, Any]

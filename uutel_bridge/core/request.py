@@ -27,6 +27,7 @@ ASK_NOTHING: Mapping[str, tuple[object, ...]] = {
     "parallel_tool_calls": (True,),
     "presence_penalty": (0,),
     "response_format": (_TEXT,),
+    "service_tier": ("auto", "default"),
     "store": (False,),
     "tool_choice": ("auto",),
     "tools": ([],),
@@ -87,6 +88,11 @@ class ChatRequest(BaseModel):
     top_p: float | None = Field(default=None, ge=0, le=1)
     stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)] = ()
     reasoning_effort: str | None = Field(default=None, min_length=1)
+    verbosity: str | None = Field(default=None, min_length=1)
+    service_tier: str | None = Field(default=None, min_length=1)
+    seed: int | None = None
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     n: int = Field(default=1, ge=1, le=128)
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice("auto")

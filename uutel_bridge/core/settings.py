@@ -60,6 +60,8 @@ class ProviderSettings(BaseModel):
     """Further variables that the CLI gets to see."""
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="a number of seconds above 0")
     """Seconds for a request that brings no time limit of its own."""
+    private_links: bool = Field(default=False, description="true or false")
+    """Whether the bridge may fetch links to this machine and to private networks."""
 
 
 def load(provider_name: str, environment: Mapping[str, str]) -> ProviderSettings:

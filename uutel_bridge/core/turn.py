@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Generic
 
@@ -32,6 +32,8 @@ class Turn(Generic[RequestT, ResponseT]):
     """Seconds for the whole answer, waiting for a free process and further tries included."""
     retry: RetryConfig | None
     """None where the caller retries by itself."""
+    started: float = field(default_factory=monotonic)
+    """When the time began to run."""
 
 
 async def run(turn: Turn[Any, Any], emit: Emit) -> None:
@@ -41,13 +43,22 @@ async def run(turn: Turn[Any, Any], emit: Emit) -> None:
         VendorTimeout: `turn.timeout` is over.
         UUError: What went wrong, after the tries that `turn.retry` allows; never another try once an event is out.
     """
-    deadline = monotonic() + turn.timeout
-    with anyio.move_on_after(turn.timeout) as scope:
-        await _tries(turn, emit, deadline)
+    with time_limit(turn.provider, turn.timeout, turn.started):
+        await _tries(turn, emit, turn.started + turn.timeout)
+
+
+@contextmanager
+def time_limit(provider: str, timeout: float, started: float) -> Generator[None, None, None]:
+    """Hold whatever happens for an answer to its time.
+
+    Raises:
+        VendorTimeout: `timeout` seconds after `started` it had not come to an end.
+    """
+    with anyio.move_on_after(started + timeout - monotonic()) as scope:
+        yield
     if scope.cancelled_caught:
         raise VendorTimeout(
-            f"{turn.provider} gave no whole answer within {turn.timeout:g} s. Allow more with timeout=.",
-            provider=turn.provider,
+            f"{provider} gave no whole answer within {timeout:g} s. Allow more with timeout=.", provider=provider
         )
 
 

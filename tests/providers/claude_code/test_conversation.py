@@ -335,6 +335,7 @@ SEALED = {"type": "redacted_thinking", "data": "x"}
         ),
         pytest.param(said("a", thinking_blocks=[{**THOUGHT, "signature": ""}]), said("a"), id="unsigned"),
         pytest.param(said("a", thinking_blocks=[], reasoning_content="hm"), said("a"), id="words-alone"),
+        pytest.param(said("a", thinking_blocks=[{**THOUGHT, "signature": "codex:s"}]), said("a"), id="another-vendors"),
         pytest.param(said("", thinking_blocks=[THOUGHT]), said([]), id="nothing-came-of-it"),
     ],
 )

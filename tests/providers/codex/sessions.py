@@ -73,7 +73,8 @@ def launched() -> LaunchPlan:
 async def running(start: LaunchPlan | None = None) -> AsyncIterator[CodexSession]:
     """A session on a child of its own, of which nothing is left."""
     with anyio.fail_after(BOUND):
-        session = CodexSession(await Child.start(start or launched()), cwd="/")
+        start = start or launched()
+        session = CodexSession(await Child.start(start), cwd="/", proven=start.proven)
         try:
             await session.start()
             yield session

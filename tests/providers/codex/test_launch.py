@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 from pydantic import SecretStr
 
+from uutel_bridge.core.errors import UnsupportedParam
 from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.settings import ProviderSettings
@@ -20,7 +22,9 @@ KEY = "sk-proj-secret"
 ANY = CodexRequest(model="gpt-6-sol", instructions="be brief", items=())
 
 
-def planned(turn: CodexRequest = ANY, *, environment: dict[str, str] | None = None, **settings: Any) -> LaunchPlan:
+def planned(
+    turn: CodexRequest = ANY, *, environment: dict[str, str] | None = None, proven: bool = True, **settings: Any
+) -> LaunchPlan:
     """The plan for a turn."""
     return plan(
         Launch(
@@ -29,7 +33,7 @@ def planned(turn: CodexRequest = ANY, *, environment: dict[str, str] | None = No
             environment=HOME | (environment or {}),
             settings=ProviderSettings(**settings),
             cwd="/cache/cwd",
-            warm=True,
+            warm=proven,
         )
     )
 
@@ -50,13 +54,13 @@ def test_one_server_serves_every_request_of_a_login() -> None:
     other = CodexRequest(model=None, instructions="", items=(), tools=({"name": "look"},), effort="high")
     made = planned()
     assert planned(other) == made
-    assert (made.turns_at_once, made.max_uses, made.cwd) == (100, 1000, "/cache/cwd")
+    assert (made.turns_at_once, made.max_uses, made.cwd) == (128, 1000, "/cache/cwd")
 
 
 def test_the_server_sees_a_private_folder_with_nothing_of_the_users_but_the_login() -> None:
     """And the catalogue of ours."""
     made = planned()
-    assert made.scratch_env == ("CODEX_HOME",)
+    assert made.scratch_env == (("CODEX_HOME", ""),)
     assert made.links == (("auth.json", "/home/me/.codex/auth.json"),)
     assert made.files == (("catalog.json", catalog_json()),)
     assert made.scratch_argv == ("-c", "model_catalog_json={scratch}/catalog.json")
@@ -145,3 +149,16 @@ def test_variables_that_change_what_the_cli_does_are_kept_out(name: str) -> None
 def test_variables_that_lead_to_the_network_are_passed_on(name: str) -> None:
     """As for every CLI."""
     assert dict(planned(environment={name: "x"}).env) == HOME | {name: "x"}
+
+
+def test_a_version_that_is_not_proven_chats_and_has_a_server_of_its_own() -> None:
+    """For it is spoken to in another way."""
+    assert planned(proven=False) == replace(planned(), proven=False)
+
+
+def test_a_version_that_is_not_proven_is_given_no_functions() -> None:
+    """The message says what mends it."""
+    calling = CodexRequest(model=None, instructions="", items=(), tools=({"name": "look"},))
+    with pytest.raises(UnsupportedParam, match="update it: npm install") as caught:
+        planned(calling, proven=False)
+    assert caught.value.param == "tools"

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -27,7 +28,7 @@ from tests.providers.codex.sessions import (
     until,
 )
 from uutel_bridge import testing
-from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError
+from uutel_bridge.core.errors import CLIExited, CLIVersion, ProtocolError, UUError
 from uutel_bridge.core.process import Child, LaunchPlan
 from uutel_bridge.providers.codex import session as module
 from uutel_bridge.providers.codex.models import CodexRequest, CodexResponse
@@ -132,12 +133,39 @@ async def test_turns_run_side_by_side_and_do_not_mix() -> None:
         async with anyio.create_task_group() as group:
             for n, answer in answers.items():
                 group.start_soon(collect, session, request(f"number {n}! [[scenario:echo]]"), answer)
-        await until(lambda: not session._tasks or len(session._tasks) == 1)
-        assert await loaded(session) == []
+        await until(lambda: len(session._tasks) == 1)
+        assert len(await loaded(session)) == 1, "more than the one opened ahead"
     assert [text_of(answer) for answer in answers.values()] == [f"number {n}! " for n in answers]
     assert all(
         len({n.params["threadId"] for n in answer if "threadId" in n.params}) == 1 for answer in answers.values()
     )
+
+
+async def test_the_next_turn_of_a_kind_finds_its_thread_open(heard: Path) -> None:
+    """One of another kind gets its own, and the other is dropped."""
+    code = THREAD + "answer('turn/start', turn={'id': 'n'})\n" + END.replace("wait('no')\n", "")
+    ahead = "answer('thread/start', thread={'id': 't2'})\n"
+    second = "answer('turn/start', turn={'id': 'n'})\n" + END.replace("'t'", "'t2'").replace("wait('no')\n", "")
+    third = ahead.replace("t2", "t3") + ahead.replace("t2", "t4")
+    third += "answer('turn/start', turn={'id': 'n'})\n" + END.replace("'t'", "'t4'")
+    async with running(scripted(code + ahead + second + third, heard)) as session:
+        await play(session, request("one"))
+        await until(lambda: methods(heard).count("thread/start") == 2)
+        await play(session, request("two"))
+        await play(session, request("three", instructions="Be brief."))
+        await until(lambda: methods(heard).count("thread/unsubscribe") == 4)
+    threads = [line["params"] for line in lines(heard) if line.get("method") == "turn/start"]
+    assert [each["threadId"] for each in threads] == ["t", "t2", "t4"]
+
+
+async def test_a_thread_that_could_not_be_opened_ahead_is_asked_for_again(heard: Path) -> None:
+    """Nobody is told of the first refusal."""
+    code = THREAD + "answer('turn/start', turn={'id': 'n'})\n" + END.replace("wait('no')\n", "")
+    refused = "say(id=wait('thread/start')['id'], error={'code': 1, 'message': 'no'})\n"
+    async with running(scripted(code + refused + TURN + END, heard)) as session:
+        await play(session, request("one"))
+        await until(lambda: session._ahead is None)
+        await play(session, request("two"))
 
 
 async def test_a_turn_ends_with_its_first_calls(log: Path) -> None:
@@ -212,6 +240,53 @@ async def test_an_interrupt_that_comes_too_late_is_no_error(heard: Path) -> None
         assert session.alive
     assert [notice.method for notice in notices][-1] == "turn/completed"
     assert methods(heard).count("turn/interrupt") == 1
+
+
+# Versions that do less
+
+
+def unproven() -> LaunchPlan:
+    """How a version is started that failed the probe."""
+    return replace(launched(), proven=False)
+
+
+async def test_an_unproven_version_is_asked_for_stable_things_only(heard: Path) -> None:
+    """And is believed when it says that the turn is over."""
+    code = f"{THREAD}answer('thread/inject_items')\nanswer('turn/start', turn={{'id': 'n'}})\n{END}"
+    async with running(replace(scripted(code, heard), proven=False)) as session:
+        notices = await play(session, request("one", "two", "three"))
+    assert [notice.method for notice in notices] == ["rawResponse/completed", "turn/completed"]
+    asked_for = {name for line in lines(heard) for name in line.get("params", {})}
+    assert not asked_for & {"dynamicTools", "environments", "experimentalRawEvents"}
+    assert lines(heard)[0]["params"]["capabilities"] == {"experimentalApi": False}
+
+
+@pytest.mark.parametrize("texts", [("Hello",), ("one", "two", "three")])
+async def test_an_unproven_version_chats(monkeypatch: pytest.MonkeyPatch, log: Path, texts: tuple[str, ...]) -> None:
+    """Whole conversations."""
+    monkeypatch.setenv("FAKE_CODEX_LACKS", "raw_events,dynamic_tools")
+    async with running(unproven()) as session:
+        assert text_of(await play(session, request(*texts))) == "part0 part1 part2 part3 "
+    assert [text for _, text in said(asked(log)[0])] == list(texts)
+
+
+async def test_an_unproven_version_that_acts_by_itself_is_stopped(heard: Path) -> None:
+    """Its own tools are none of the caller's."""
+    item = {"threadId": "t", "turnId": "n", "item": {"type": "commandExecution"}}
+    code = f"{TURN}say(method='item/started', params={item})\nwait('no')\n"
+    async with running(replace(scripted(code, heard), proven=False)) as session:
+        with pytest.raises(ProtocolError) as caught:
+            await play(session, request("Hello"))
+    assert caught.value.evidence == "commandExecution"
+
+
+async def test_a_version_that_takes_no_history_is_told_to_be_too_old(heard: Path) -> None:
+    """In its own words."""
+    code = THREAD + "say(id=wait('thread/inject_items')['id'], error={'code': -32600, 'message': 'unknown variant'})\n"
+    async with running(replace(scripted(code + "wait('no')\n", heard), proven=False)) as session:
+        with pytest.raises(CLIVersion) as caught:
+            await play(session, request("one", "two", "three"))
+    assert caught.value.evidence == "unknown variant"
 
 
 # What the app-server says wrong, and how it ends

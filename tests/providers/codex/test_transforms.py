@@ -156,6 +156,9 @@ def test_functions_are_dynamic_tools_under_names_that_codex_takes() -> None:
     ("params", "facts"),
     [
         pytest.param({"effort": "xhigh"}, {"effort": "xhigh"}, id="effort"),
+        pytest.param({"verbosity": "high"}, {"verbosity": "high"}, id="verbosity"),
+        pytest.param({"service_tier": "flex"}, {"service_tier": "flex"}, id="service-tier"),
+        pytest.param({"service_tier": "auto"}, {"service_tier": None}, id="any-service-tier"),
         pytest.param({"response_format": WANTED}, {"output_schema": SCHEMA, "instructions": ""}, id="schema-as-it-is"),
         pytest.param({"tools": TOOLS, "tool_choice": "none"}, {"tools": (), "names": {}}, id="no-tools"),
         pytest.param({"parallel_tool_calls": False}, {"tools": ()}, id="nothing-to-call-in-parallel"),
@@ -165,6 +168,28 @@ def test_each_parameter_goes_where_the_cli_takes_it(params: dict[str, Any], fact
     """Or is carried out by leaving something out."""
     made = request(HI, **params)
     assert {name: getattr(made, name) for name in facts} == facts
+
+
+@pytest.mark.parametrize(
+    ("text", "summary"), [("hm", [{"type": "summary_text", "text": "hm"}]), ("", [])], ids=["told", "not-told"]
+)
+def test_its_own_reasoning_goes_back_before_what_came_of_it(text: str, summary: list[dict[str, str]]) -> None:
+    """As OpenAI sealed it."""
+    block = {"type": "thinking", "thinking": text, "signature": "codex:sealed"}
+    made = request(HI, {**CALLING, "thinking_blocks": [block]}, RESULT)
+    assert [item["type"] for item in made.items] == ["message", "reasoning", "function_call", "function_call_output"]
+    assert made.items[1] == {"type": "reasoning", "summary": summary, "encrypted_content": "sealed"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "redacted_thinking", "data": "x"}],
+    ids=["signed", "redacted"],
+)
+def test_another_vendors_reasoning_does_not(block: dict[str, str]) -> None:
+    """OpenAI could not open it."""
+    made = request(HI, {"role": "assistant", "content": "a", "thinking_blocks": [block]}, HI)
+    assert [item["type"] for item in made.items] == ["message"] * 3
 
 
 def test_any_json_object_is_asked_for_in_words() -> None:
@@ -180,6 +205,8 @@ def test_any_json_object_is_asked_for_in_words() -> None:
         pytest.param([HI, {"role": "assistant", "content": "a"}], {}, BadRequest, "messages", id="ends-with-assistant"),
         pytest.param([{"role": "system", "content": "a"}], {}, BadRequest, "messages", id="nobody-speaks"),
         pytest.param([HI], {"effort": "extreme"}, BadRequest, "reasoning_effort", id="effort"),
+        pytest.param([HI], {"verbosity": "much"}, BadRequest, "verbosity", id="verbosity"),
+        pytest.param([HI], {"service_tier": "scale"}, BadRequest, "service_tier", id="service-tier"),
         pytest.param([HI], {"max_tokens": 5}, UnsupportedParam, "max_tokens", id="max-tokens"),
         pytest.param([HI], {"temperature": 1}, UnsupportedParam, "temperature", id="temperature"),
         pytest.param([HI], {"top_p": 1}, UnsupportedParam, "top_p", id="top-p"),
@@ -209,11 +236,30 @@ def test_any_json_object_is_asked_for_in_words() -> None:
             id="no-json",
         ),
         pytest.param(
-            [{"role": "user", "content": [image("https://example.org/a.png")]}],
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "file", "file": {"file_id": "https://example.org/a", "format": "application/pdf"}}
+                    ],
+                }
+            ],
             {},
             UnsupportedParam,
             "messages",
-            id="link-to-an-image",
+            id="link-to-a-document",
+        ),
+        pytest.param(
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "file", "file": {"file_id": "https://example.org/a", "format": "image/bmp"}}],
+                }
+            ],
+            {},
+            BadRequest,
+            "messages",
+            id="link-to-a-bmp",
         ),
         pytest.param(
             [{"role": "user", "content": [image(f"data:image/bmp;base64,{BMP}")]}], {}, BadRequest, "messages", id="bmp"
@@ -239,6 +285,22 @@ def test_what_codex_cannot_do_is_refused_by_name(
     with pytest.raises(BadRequest) as caught:
         request(*messages, **params)
     assert (type(caught.value), caught.value.param) == (cls, param)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        image("https://example.org/a.png"),
+        {"type": "file", "file": {"file_id": "https://example.org/a.png", "format": "image/png"}},
+    ],
+    ids=["image", "file"],
+)
+def test_a_link_to_an_image_is_taken(part: dict[str, Any]) -> None:
+    """It is checked like this before it is fetched; a CLI that was sent it would refuse it."""
+    (message,) = request({"role": "user", "content": [part]}).items
+    assert message["content"] == [
+        {"type": "input_image", "image_url": "https://example.org/a.png", "detail": "original"}
+    ]
 
 
 def test_every_effort_that_is_known_is_passed_on() -> None:

@@ -27,6 +27,8 @@ _BREAKPOINT: Mapping[str, Any] = {"type": "ephemeral", "ttl": "1h"}
 
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9_-]")
 _REPETITION = re.compile(r"_[0-9]+$")
+_FOREIGN = ":"
+"""In no signature of Anthropic's, which are base64: another vendor's reasoning is of no use to Claude."""
 
 
 def messages(turns: Sequence[Message], *, model: str, server: ToolServer | None) -> tuple[Mapping[str, Any], ...]:
@@ -80,18 +82,19 @@ class _Conversation:
         # The CLI drops a blank turn of the assistant and joins the user's around it. One without content stays a turn,
         # and reaches the model as "(no content)", words that the CLI takes for blank, too.
         blank = message.text.strip() in {"", "(no content)"}
-        if not message.tool_calls and not message.reasoning:
+        thoughts = [_thought(block) for block in message.reasoning if _FOREIGN not in block.signature]
+        if not message.tool_calls and not thoughts:
             return {"role": "assistant", "content": [] if blank else _content(message.parts)}
         if not message.tool_calls and blank:
             return {"role": "assistant", "content": []}
         self._ids = {call.id: self._unused(call.id) for call in message.tool_calls}
         content = [
-            *(_thought(block) for block in message.reasoning),
+            *thoughts,
             *(_block(part) for part in message.parts if not blank),
             *(self._call(call) for call in message.tool_calls),
         ]
         # The CLI passes on only what it takes for this very model's reasoning.
-        known = {"model": self._model} if message.reasoning else {}
+        known = {"model": self._model} if thoughts else {}
         return {"role": "assistant", "content": content, **known}
 
     def _call(self, call: ToolCall) -> Mapping[str, Any]:

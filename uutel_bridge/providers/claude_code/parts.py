@@ -33,4 +33,5 @@ PARTS: Parts[ClaudeCodeRequest, ClaudeCodeResponse] = Parts(
     plan=plan,
     open_session=_open_session,
     probe=probe,
+    unproven="one process for each request, which is slower",
 )

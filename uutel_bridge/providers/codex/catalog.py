@@ -13,6 +13,12 @@ DEFAULT = "default"
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 """What the CLI or the API of some model knows; which of them a model takes is for the API to say."""
+_LISTED_EFFORTS = EFFORTS[:-2]
+"""Older versions refuse a catalogue with any other; whatever is asked for is passed on."""
+
+VERBOSITIES = ("low", "medium", "high")
+SERVICE_TIERS = ("flex", "priority")
+"""Besides `auto` and `default`, which ask for nothing."""
 
 _NO_LIMIT = 1_000_000_000
 
@@ -75,8 +81,9 @@ def _entry(name: str, priority: int) -> dict[str, Any]:
         "shell_type": "disabled",
         "experimental_supported_tools": [],
         "supports_parallel_tool_calls": True,
-        "supported_reasoning_levels": [{"effort": effort, "description": ""} for effort in EFFORTS],
+        "supported_reasoning_levels": [{"effort": effort, "description": ""} for effort in _LISTED_EFFORTS],
         "supports_reasoning_summaries": True,
         "default_reasoning_summary": "auto",
         "support_verbosity": True,
+        "service_tiers": [{"id": tier, "name": tier, "description": ""} for tier in SERVICE_TIERS],
     }

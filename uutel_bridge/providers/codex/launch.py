@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import orjson
 
+from uutel_bridge.core.errors import UnsupportedParam
 from uutel_bridge.core.locate import COMMON, child_environment
 from uutel_bridge.core.process import LaunchPlan
 from uutel_bridge.core.provider import Launch
@@ -20,7 +21,7 @@ _CATALOG = "catalog.json"
 _LOGIN = "auth.json"
 _KEY_VARIABLE = "OPENAI_API_KEY"
 
-_TURNS_AT_ONCE = 100
+_TURNS_AT_ONCE = 128
 _MAX_USES = 1000
 """A server grows by 0.1 MB a turn or so; a fresh one is made after this many."""
 
@@ -46,7 +47,6 @@ _SETTINGS = (
     'otel.metrics_exporter="none"',
     "feedback.enabled=false",
     "notify=[]",
-    "agents.enabled=false",
     *(
         f"features.{name}=false"
         for name in (
@@ -86,7 +86,16 @@ def plan(launch: Launch[CodexRequest]) -> LaunchPlan:
 
     Its CODEX_HOME is a private folder: what lies in the user's, such as AGENTS.md and servers in `config.toml`, cannot
     all be switched off by settings. Of the user's it holds a link to the login alone, through which the CLI renews it.
+
+    Raises:
+        UnsupportedParam: Functions are to be called, and this version did not show that it tells of the calls.
     """
+    if launch.request.tools and not launch.warm:
+        raise UnsupportedParam(
+            "tools: this version of codex does not tell of the calls as they are; update it: "
+            "npm install -g @openai/codex",
+            param="tools",
+        )
     key = launch.settings.api_key
     settings = (*_SETTINGS, *_addressed(launch.settings.api_base, with_key=key is not None))
     return LaunchPlan(
@@ -98,12 +107,13 @@ def plan(launch: Launch[CodexRequest]) -> LaunchPlan:
             extra={_KEY_VARIABLE: key.get_secret_value()} if key else None,
         ),
         cwd=launch.cwd,
-        scratch_env=(FOLDER_VARIABLE,),
+        scratch_env=((FOLDER_VARIABLE, ""),),
         scratch_argv=("-c", f"model_catalog_json={{scratch}}/{_CATALOG}"),
         files=((_CATALOG, catalog_json()),),
         links=() if key else ((_LOGIN, str(auth_file(launch.environment).absolute())),),
         max_uses=_MAX_USES,
         turns_at_once=_TURNS_AT_ONCE,
+        proven=launch.warm,
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+SEAL = "codex:"
+"""Before the `encrypted_content` of reasoning, as its signature: OpenAI takes back no other vendor's."""
+
 
 @dataclass(frozen=True, slots=True)
 class CodexRequest:
@@ -23,6 +26,10 @@ class CodexRequest:
     """The caller's name of each function by the one on the wire."""
     effort: str | None = None
     output_schema: Mapping[str, Any] | None = None
+    verbosity: str | None = None
+    """How much the model says: `low`, `medium` or `high`."""
+    service_tier: str | None = None
+    """Which of OpenAI's queues it waits in."""
 
 
 @dataclass(frozen=True, slots=True)

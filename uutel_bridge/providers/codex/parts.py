@@ -15,7 +15,7 @@ from uutel_bridge.providers.codex.transforms import CodexTransform
 
 
 def _open_session(child: Child, launched: LaunchPlan) -> CodexSession:
-    return CodexSession(child, cwd=launched.cwd or "/")
+    return CodexSession(child, cwd=launched.cwd or "/", proven=launched.proven)
 
 
 PARTS: Parts[CodexRequest, CodexResponse] = Parts(
@@ -32,5 +32,8 @@ PARTS: Parts[CodexRequest, CodexResponse] = Parts(
     plan=plan,
     open_session=_open_session,
     probe=probe,
+    unproven="chat without functions",
+    oldest_version="0.142.0",
     inner=inner,
+    fetches_links=True,  # the app-server refuses them
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -24,6 +24,8 @@ from uutel_bridge.providers.codex.session import CodexSession
 from uutel_bridge.providers.codex.transforms import CodexTransform
 
 _SECONDS = 60.0
+_ENDING_SECONDS = 10.0
+"""For the end of a turn whose answer has come; older versions wait for the call's result."""
 _TRANSFORM = CodexTransform()
 _TURN = _TRANSFORM.request(
     read_request(
@@ -49,9 +51,9 @@ async def probe(executable: str, environment: Mapping[str, str], settings: Provi
     Raises:
         UUError: The CLI did not get so far that a verdict is possible.
     """
-    bodies: list[bytes] = []
+    model = _Model()
     token = secrets.token_urlsafe(32)
-    server = LoopbackServer(lambda request: _answer(request, bodies), token)
+    server = LoopbackServer(model.answer, token)
     await server.start()
     try:
         neutral = {name: value for name, value in environment.items() if not name.upper().endswith("_PROXY")}
@@ -60,16 +62,16 @@ async def probe(executable: str, environment: Mapping[str, str], settings: Provi
             Launch(executable=executable, request=_TURN, environment=neutral, settings=own, cwd=empty_cwd(), warm=True)
         )
         called = False
-        with anyio.move_on_after(_SECONDS) as scope:
-            called = await _ask(CodexSession(await Child.start(launched), cwd=launched.cwd or "/"), bodies)
-        if scope.cancelled_caught:
+        with anyio.move_on_after(_SECONDS) as model.patience:
+            called = await _ask(CodexSession(await Child.start(launched), cwd=launched.cwd or "/"), model.bodies)
+        if model.patience.cancelled_caught and not model.bodies:
             raise VendorTimeout(f"The start-up probe of codex took more than {_SECONDS:g} s.")
     finally:
         await server.aclose()
-    return called and len(bodies) == 1 and _is_exact(orjson.loads(bodies[0]))
+    return called and len(model.bodies) == 1 and _is_exact(orjson.loads(model.bodies[0]))
 
 
-async def _ask(session: CodexSession, bodies: list[bytes]) -> bool:
+async def _ask(session: CodexSession, bodies: Sequence[bytes]) -> bool:
     translator = _TRANSFORM.translator(_TURN)
     try:
         await session.start()
@@ -87,21 +89,30 @@ async def _ask(session: CodexSession, bodies: list[bytes]) -> bool:
 
 def _is_exact(body: Mapping[str, Any]) -> bool:
     said = [(item["role"], [part["text"] for part in item["content"]]) for item in body["input"]]
+    if body.get("instructions"):  # where versions before 0.169 have what the later ones say as the developer
+        said.insert(0, ("developer", [body["instructions"]]))
     expected = [("developer", ["a prompt"]), ("user", ["a question"])]
-    return (
-        said == [*expected, ("assistant", ["an answer"]), ("user", ["another question"])]
-        and [tool["name"] for tool in body["tools"]] == ["a_tool"]
-        and not body.get("instructions")
-    )
+    return said == [*expected, ("assistant", ["an answer"]), ("user", ["another question"])] and [
+        tool["name"] for tool in body["tools"]
+    ] == ["a_tool"]
 
 
-async def _answer(request: Request, bodies: list[bytes]) -> Response:
-    if not request.target.endswith("/responses") or request.method != "POST":
-        return Response(status=404)
-    bodies.append(request.body)
-    if len(bodies) > 1:
-        return Response(status=400)  # else it would go on for ever
-    return Response(headers={"content-type": "text/event-stream"}, body=_call())
+class _Model:
+    """Calls the function, once."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.patience = anyio.CancelScope()
+        """Of whoever waits for the turn."""
+
+    async def answer(self, request: Request) -> Response:
+        if not request.target.endswith("/responses") or request.method != "POST":
+            return Response(status=404)
+        self.bodies.append(request.body)
+        if len(self.bodies) > 1:
+            return Response(status=400)  # else it would go on for ever
+        self.patience.deadline = min(self.patience.deadline, anyio.current_time() + _ENDING_SECONDS)
+        return Response(headers={"content-type": "text/event-stream"}, body=_call())
 
 
 async def _call() -> AsyncGenerator[bytes, None]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import anyio
 
 from uutel_bridge import __version__
-from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError
+from uutel_bridge.core.errors import CLIExited, CLIVersion, ProtocolError, UUError
 from uutel_bridge.core.jsonrpc import Call, Incoming, Notification, Peer, Reply
 from uutel_bridge.core.process import Child
 from uutel_bridge.providers.codex.models import CodexRequest, CodexResponse, Notice
@@ -20,17 +20,20 @@ _START_SECONDS = 60.0
 """A cold start takes a tenth of a second; a busy machine may take much longer."""
 
 _TOLD = frozenset({
-    "error",
     "item/agentMessage/delta",
     "item/reasoning/summaryPartAdded",
     "item/reasoning/summaryTextDelta",
+    "item/started",
     "item/tool/call",
     "rawResponse/completed",
     "rawResponseItem/completed",
     "thread/tokenUsage/updated",
     "turn/completed",
 })
-"""What a translator reads of a turn; the app-server tells far more."""
+"""What is read of a turn; the app-server tells far more."""
+
+_OF_AN_ANSWER = frozenset({"agentMessage", "reasoning", "userMessage"})
+"""Items of a turn in which the CLI does nothing of its own."""
 
 _SIGIL = "$"
 """A turn's own input may name a skill of the user's with it, which the CLI then adds; in items it means nothing."""
@@ -45,15 +48,22 @@ _Notices = asyncio.Queue[Notice | UUError]
 
 
 class CodexSession:
-    """An app-server that answers turns, as many at once as it is asked for."""
+    """An app-server that answers turns, as many at once as it is asked for.
 
-    def __init__(self, child: Child, *, cwd: str) -> None:
+    When a turn ends, a thread of the same kind is opened ahead: the next step of a conversation mostly wants one.
+    """
+
+    def __init__(self, child: Child, *, cwd: str, proven: bool = True) -> None:
+        """`proven`: whether this version does what is experimental; else it is asked for stable things only."""
         self._child = child
         self._cwd = cwd
+        self._proven = proven
         self._peer = Peer()
         self._room = anyio.Semaphore(_REQUESTS_AT_ONCE, fast_acquire=True)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._threads: dict[str, _Notices] = {}
+        self._ahead: tuple[Mapping[str, Any], asyncio.Task[str]] | None = None
+        """A thread that nobody uses yet, and how it was asked for."""
         self._limits: Notice | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended: UUError | None = None
@@ -73,7 +83,7 @@ class CodexSession:
         self._spawn(self._read())
         client = {"name": "uutel_bridge", "title": "uutel-bridge", "version": __version__}
         with anyio.move_on_after(_START_SECONDS) as scope:
-            await self._ask("initialize", {"clientInfo": client, "capabilities": {"experimentalApi": True}})
+            await self._ask("initialize", {"clientInfo": client, "capabilities": {"experimentalApi": self._proven}})
             await self._child.send(self._peer.notify("initialized", {}))
         if scope.cancelled_caught:
             raise ProtocolError(
@@ -82,14 +92,15 @@ class CodexSession:
 
     async def run(self, request: CodexRequest, /) -> AsyncGenerator[CodexResponse, None]:
         """What is told of one turn, up to its end; just before that, how the plan's limits stand."""
-        opening = self._spawn(self._open(request))
+        wanted = self._thread_start(request)
+        opening = self._opening(wanted)
         running: asyncio.Task[str] | None = None
         try:
             thread = await _outcome(opening)
             notices = self._threads[thread] = _Notices()
             said = _own_input(request.items)
             if request.items and not said:
-                await self._ask("thread/inject_items", {"threadId": thread, "items": list(request.items)})
+                await self._tell_before(thread, request)
             running = self._spawn(self._begin(_turn_start(thread, request, said)))
             turn = await _outcome(running)
             calls = False
@@ -101,6 +112,9 @@ class CodexSession:
                 if of != turn:
                     continue  # an injected item is told of, too
                 calls = calls or called
+                if notice.method == "item/started":
+                    self._check_item(notice)
+                    continue
                 if notice.method == "item/tool/call":
                     _check_told(calls)
                     continue
@@ -109,9 +123,10 @@ class CodexSession:
                     self._spawn(self._quietly("turn/interrupt", {"threadId": thread, "turnId": turn}))
                 if notice.method == "turn/completed":
                     running = None
-                    if self._limits:
-                        yield self._limits
+                    for last in self._before_the_end(notice):
+                        yield last
                 yield notice
+            self._open_ahead(wanted)
         finally:
             self._spawn(self._leave(opening, running))
 
@@ -125,13 +140,76 @@ class CodexSession:
         if self._tasks:  # all of them end with the process
             await asyncio.wait(self._tasks)
 
-    async def _open(self, request: CodexRequest) -> str:
-        opened = await self._ask("thread/start", _thread_start(request, self._cwd))
+    def _opening(self, wanted: Mapping[str, Any]) -> asyncio.Task[str]:
+        if self._ahead is None or self._ahead[0] != wanted:
+            return self._spawn(self._open(wanted))
+        (_, opening), self._ahead = self._ahead, None
+        return opening
+
+    def _open_ahead(self, wanted: Mapping[str, Any]) -> None:
+        if not self.alive or (self._ahead is not None and self._ahead[0] == wanted):
+            return
+        if self._ahead is not None:
+            self._spawn(self._leave(self._ahead[1], None))
+        self._ahead = wanted, self._spawn(self._open(wanted))
+        self._ahead[1].add_done_callback(self._forget_failed)
+
+    def _forget_failed(self, opening: asyncio.Task[str]) -> None:
+        # Whoever wants such a thread next asks for it anew, and is told.
+        failed = opening.cancelled() or opening.exception() is not None
+        if failed and self._ahead is not None and self._ahead[1] is opening:
+            self._ahead = None
+
+    def _thread_start(self, request: CodexRequest) -> Mapping[str, Any]:
+        asked = {
+            "model": request.model,
+            "cwd": self._cwd,
+            "ephemeral": True,
+            "approvalPolicy": "never",
+            "sandbox": "read-only",
+            "baseInstructions": request.instructions,
+            "serviceTier": request.service_tier,
+            "config": {"model_verbosity": request.verbosity} if request.verbosity else None,
+        }
+        experimental = {
+            "environments": [],
+            "experimentalRawEvents": True,
+            "dynamicTools": list(request.tools) or None,
+        }
+        given = {**asked, **experimental} if self._proven else asked
+        return {name: value for name, value in given.items() if value is not None}
+
+    async def _open(self, wanted: Mapping[str, Any]) -> str:
+        opened = await self._ask("thread/start", wanted)
         thread = _id(opened, "thread")
         if opened.get("instructionSources"):
             await self._quietly("thread/unsubscribe", {"threadId": thread})
             raise ProtocolError("codex added instructions of its own.", evidence=str(opened["instructionSources"]))
         return thread
+
+    async def _tell_before(self, thread: str, request: CodexRequest) -> None:
+        try:
+            await self._ask("thread/inject_items", {"threadId": thread, "items": list(request.items)})
+        except ProtocolError as exc:
+            if self._proven:
+                raise
+            raise CLIVersion(
+                "This version of codex cannot be told an earlier conversation; update it.", evidence=exc.evidence
+            ) from exc
+
+    def _before_the_end(self, notice: Notice) -> Iterator[Notice]:
+        turn = notice.params["turn"]
+        if not self._proven and turn.get("status") == "completed":  # nothing else tells that the answer is whole
+            yield Notice("rawResponse/completed", {"turnId": turn["id"]})
+        if self._limits:
+            yield self._limits
+
+    def _check_item(self, notice: Notice) -> None:
+        # A proven version tells what the model said. Of another, this is how it shows that it does something by itself.
+        item: Mapping[str, Any] = notice.params.get("item") or {}
+        kind = item.get("type")
+        if not self._proven and kind not in _OF_AN_ANSWER:
+            raise ProtocolError("codex went on by itself instead of answering.", evidence=str(kind))
 
     async def _begin(self, params: Mapping[str, Any]) -> str:
         return _id(await self._ask("turn/start", params), "turn")
@@ -269,21 +347,6 @@ def _own_input(items: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if _SIGIL in text or len(text) > _LONGEST_INPUT:
         return []
     return [{"type": "text", "text": part["text"]} for part in parts]
-
-
-def _thread_start(request: CodexRequest, cwd: str) -> dict[str, Any]:
-    asked = {
-        "model": request.model,
-        "cwd": cwd,
-        "ephemeral": True,
-        "approvalPolicy": "never",
-        "sandbox": "read-only",
-        "baseInstructions": request.instructions,
-        "environments": [],
-        "experimentalRawEvents": True,
-        "dynamicTools": list(request.tools) or None,
-    }
-    return {name: value for name, value in asked.items() if value is not None}
 
 
 def _turn_start(thread: str, request: CodexRequest, said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

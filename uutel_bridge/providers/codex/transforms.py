@@ -10,17 +10,19 @@ from typing import Any
 from typing_extensions import assert_never
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
+from uutel_bridge.core.events import ReasoningBlock
 from uutel_bridge.core.media import Media
 from uutel_bridge.core.messages import Message, Part, Text
 from uutel_bridge.core.request import ChatRequest
 from uutel_bridge.core.tools import ResponseFormat, as_json
-from uutel_bridge.providers.codex.catalog import DEFAULT, DEFAULT_MODEL, EFFORTS
-from uutel_bridge.providers.codex.models import CodexRequest
+from uutel_bridge.providers.codex.catalog import DEFAULT, DEFAULT_MODEL, EFFORTS, SERVICE_TIERS, VERBOSITIES
+from uutel_bridge.providers.codex.models import SEAL, CodexRequest
 from uutel_bridge.providers.codex.tools import dynamic_tool, wire_name, wire_names
 from uutel_bridge.providers.codex.translator import CodexTranslator
 
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 """What OpenAI takes."""
+_KNOWN = {"reasoning_effort": EFFORTS, "verbosity": VERBOSITIES, "service_tier": SERVICE_TIERS}
 _CALL_ID = 64
 """Characters of a call's id that the Responses API takes."""
 
@@ -28,24 +30,32 @@ _CALL_ID = 64
 class CodexTransform:
     """Both directions."""
 
-    supported = frozenset({"parallel_tool_calls", "reasoning_effort", "response_format", "tool_choice", "tools"})
+    supported = frozenset({
+        "parallel_tool_calls",
+        "reasoning_effort",
+        "response_format",
+        "service_tier",
+        "tool_choice",
+        "tools",
+        "verbosity",
+    })
 
     def request(self, chat: ChatRequest, /) -> CodexRequest:
         """Codex's form of a chat request. System messages become the instructions, in their order.
 
         Raises:
-            BadRequest: The conversation does not end with the user or a function's result, an unknown effort was asked
-                for, an image is of a kind that OpenAI does not take, or a function's parameters cannot be declared.
-            UnsupportedParam: A forced call, calls one at a time, a link to an image, or a document.
+            BadRequest: The conversation does not end with the user or a function's result, an unknown effort, verbosity
+                or service tier was asked for, an image is of a kind that OpenAI does not take, or a function's
+                parameters cannot be declared.
+            UnsupportedParam: A forced call, calls one at a time, or a document.
         """
         turns = [message for message in chat.messages if message.role != "system"]
         if not turns or turns[-1].role == "assistant":
             raise BadRequest("messages: the last message must be the user's or a function's result.", param="messages")
-        if chat.reasoning_effort is not None and chat.reasoning_effort not in EFFORTS:
-            raise BadRequest(
-                f"reasoning_effort: {chat.reasoning_effort!r} is not one of {', '.join(EFFORTS)}.",
-                param="reasoning_effort",
-            )
+        for name, known in _KNOWN.items():
+            value = getattr(chat, name)
+            if value is not None and value not in known:
+                raise BadRequest(f"{name}: {value!r} is not one of {', '.join(known)}.", param=name)
         _refuse_tool_choice(chat)
         tools = () if chat.tool_choice.mode == "none" else chat.tools
         return CodexRequest(
@@ -56,6 +66,8 @@ class CodexTransform:
             names=wire_names(tools),
             effort=chat.reasoning_effort,
             output_schema=_output_schema(chat.response_format),
+            verbosity=chat.verbosity,
+            service_tier=chat.service_tier,
         )
 
     def translator(self, request: CodexRequest, /) -> CodexTranslator:
@@ -100,6 +112,9 @@ class _Conversation:
                 yield {"type": "message", "role": "user", "content": [_input(part) for part in message.parts]}
 
     def _said(self, message: Message) -> Iterator[Mapping[str, Any]]:
+        for block in message.reasoning:
+            if block.signature.startswith(SEAL):
+                yield _thought(block)
         if message.parts:
             text = [{"type": "output_text", "text": part.text} for part in message.parts if isinstance(part, Text)]
             yield {"type": "message", "role": "assistant", "content": text}
@@ -125,6 +140,11 @@ class _Conversation:
         return found
 
 
+def _thought(block: ReasoningBlock) -> Mapping[str, Any]:
+    summary = [{"type": "summary_text", "text": block.text}] if block.text else []
+    return {"type": "reasoning", "summary": summary, "encrypted_content": block.signature[len(SEAL) :]}
+
+
 def _input(part: Part) -> Mapping[str, Any]:
     if isinstance(part, Text):
         return {"type": "input_text", "text": part.text}
@@ -136,10 +156,9 @@ def _input(part: Part) -> Mapping[str, Any]:
 def _image(media: Media) -> Mapping[str, Any]:
     if media.kind != "image":
         raise UnsupportedParam("messages: Codex takes no documents.", param="messages")
-    if media.url:
-        raise UnsupportedParam("messages: Codex takes no links to images; give it as a data URL.", param="messages")
-    if media.media_type not in _IMAGES:
+    if media.media_type and media.media_type not in _IMAGES:
         raise BadRequest(f"messages: OpenAI takes no {media.media_type} as image.", param="messages")
+    # The bridge fetches links; one that slipped through would be refused by the app-server, not read as text.
+    url = media.url or f"data:{media.media_type};base64,{media.data}"
     # With another detail the CLI makes a large image smaller.
-    url = f"data:{media.media_type};base64,{media.data}"
     return {"type": "input_image", "image_url": url, "detail": "original"}

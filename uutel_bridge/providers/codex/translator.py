@@ -12,6 +12,7 @@ from uutel_bridge.core.events import (
     FinishReason,
     LimitWindow,
     PlanLimits,
+    ReasoningBlock,
     ReasoningDelta,
     Started,
     TextDelta,
@@ -19,7 +20,7 @@ from uutel_bridge.core.events import (
     UsageReport,
 )
 from uutel_bridge.providers.codex.failures import cut_short, failure
-from uutel_bridge.providers.codex.models import CodexResponse
+from uutel_bridge.providers.codex.models import SEAL, CodexResponse
 
 _WINDOWS: Mapping[int, str] = {300: "five_hour", 10_080: "seven_day"}
 """Names of a plan's limits by their minutes; the vendor gives them none."""
@@ -94,6 +95,8 @@ class CodexTranslator:
 
     def _item(self, params: Mapping[str, Any]) -> Sequence[Event]:
         item = params["item"]
+        if item["type"] == "reasoning":
+            return _kept(item)
         if item["type"] != "function_call":
             return ()
         index, self._calls = self._calls, self._calls + 1
@@ -122,6 +125,12 @@ class CodexTranslator:
         limits = (self._limits,) if self._limits else ()
         usage = (_report(self._usage),) if self._usage else ()
         return (*limits, *usage, Finished(reason))
+
+
+def _kept(item: Mapping[str, Any]) -> Sequence[Event]:
+    sealed = item.get("encrypted_content")
+    summary = "\n\n".join(part["text"] for part in item.get("summary") or ())
+    return (ReasoningBlock(summary, f"{SEAL}{sealed}"),) if sealed else ()
 
 
 def _report(usage: Mapping[str, Any]) -> UsageReport:
