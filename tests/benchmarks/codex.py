@@ -1,7 +1,8 @@
 """What the bridge costs over Codex itself: `python -m tests.benchmarks.codex [path of codex] [--runs N]`.
 
 The model is the loopback emulator, in a process of its own, which answers at once; so every millisecond is the CLI's,
-LiteLLM's or ours. `codex exec` stands beside it, measured in the same run on the same CLI. Medians.
+LiteLLM's or ours. `codex exec` and OpenAI's own `openai-codex`, where it is installed, stand beside it, measured in
+the same run on the same CLI. Medians.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ import uutel_bridge
 from tests.benchmarks.claude_code import open_descriptors, show
 from uutel_bridge import testing
 from uutel_bridge.core.locate import empty_cwd
+
+try:
+    import openai_codex as sdk
+except ImportError:
+    sdk = None
 
 _REPOSITORY = Path(__file__).parents[2]
 _REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "codex"
@@ -67,18 +73,43 @@ async def first_delta(messages: list[dict[str, str]], **credentials: str) -> flo
     return first
 
 
-def first_text_of_a_cold_cli(executable: Path, url: str) -> float:
-    """The same for `codex exec`, as a script would use it; it has no deltas, the text comes whole."""
+def settings_of_others(url: str) -> list[str]:
+    """How the CLI is told of the emulator where it is used without the bridge."""
     provider = f'{{name="p",base_url="{url}",wire_api="responses",requires_openai_auth=true,supports_websockets=false}}'
     # With analytics it waits for five seconds at its end; the rest are tools that the emulator does not know.
     features = (f"features.{name}=false" for name in ("apps", "goals", "image_generation", "multi_agent", "plugins"))
     quiet = ("analytics.enabled=false", 'web_search="disabled"', *features)
-    settings = ('model_provider="p"', f"model_providers.p={provider}", *quiet)
+    return ['model_provider="p"', f"model_providers.p={provider}", f'chatgpt_base_url="{url}"', *quiet]
+
+
+def first_deltas_of_the_sdk(executable: Path, url: str, runs: int) -> list[float]:
+    """The same through `openai-codex`, warm: a thread and a turn on it for each request, without a history."""
+    assert sdk is not None
+    environment = {name: os.environ[name] for name in ("HOME", "PATH")}
+    config = sdk.CodexConfig(
+        codex_bin=str(executable), config_overrides=tuple(settings_of_others(url)), cwd=empty_cwd(), env=environment
+    )
+    found: list[float] = []
+    with sdk.Codex(config) as codex:
+        for _ in range(runs + 1):
+            began = time.perf_counter()
+            thread = codex.thread_start(ephemeral=True, model=_NAME, base_instructions=_SYSTEM["content"])
+            first = 0.0
+            for event in thread.turn(_HELLO["content"]).stream():
+                if not first and event.method == "item/agentMessage/delta":
+                    first = (time.perf_counter() - began) * 1000
+            assert first, "the SDK said nothing"
+            found.append(first)
+    return found[1:]
+
+
+def first_text_of_a_cold_cli(executable: Path, url: str) -> float:
+    """The same for `codex exec`, as a script would use it; it has no deltas, the text comes whole."""
     command = [str(executable), "exec", "--json", "--ephemeral", "--skip-git-repo-check", f"--model={_NAME}"]
     environment = {name: os.environ[name] for name in ("HOME", "PATH")}
     began = time.perf_counter()
     with subprocess.Popen(
-        [*command, *(word for each in settings for word in ("-c", each)), "-c", f'chatgpt_base_url="{url}"', "-"],
+        [*command, *(word for each in settings_of_others(url) for word in ("-c", each)), "-"],
         env=environment,
         cwd=empty_cwd(),
         stdin=subprocess.PIPE,
@@ -158,6 +189,11 @@ async def measure(executable: Path, url: str, runs: int) -> None:
     await first_delta(_ONE, **key)
     show("with an API key instead of a ChatGPT login", [await first_delta(_ONE, **key) for _ in range(runs)])
     show("codex exec, a process for each request", [first_text_of_a_cold_cli(executable, url) for _ in range(10)])
+    if sdk:
+        deltas = await asyncio.to_thread(first_deltas_of_the_sdk, executable, url, runs)
+        show(f"openai-codex {metadata.version('openai-codex')}, warm, no history to tell", deltas)
+    else:
+        print("  openai-codex is not installed: pip install openai-codex")
     print("A crowd")
     await crowd()
     print("300 requests in a row")
