@@ -14,6 +14,7 @@ from uutel_bridge.core.errors import (
     CLIExited,
     LoginMissing,
     RateLimited,
+    RequestRefused,
     UUError,
     VendorUnavailable,
 )
@@ -24,6 +25,7 @@ FACTS: dict[type[UUError], dict[str, object]] = {
     RateLimited: {"retry_after": 7.5, "resets_at": 1795344605.0, "scope": "five_hour"},
     VendorUnavailable: {"status": 529},
     CLIExited: {"returncode": -9},
+    RequestRefused: {"code": -32600},
 }
 """The facts a class brings beside the common ones, for it and all below it."""
 

@@ -36,6 +36,7 @@ CASES: list[tuple[uu.UUError, type[Exception], int]] = [
     (uu.VendorTimeout("m"), lite.Timeout, 408),
     (uu.CLIExited("m", returncode=1), lite.APIConnectionError, 500),
     (uu.ProtocolError("m"), lite.APIConnectionError, 500),
+    (uu.RequestRefused("m", code=-32600), lite.APIConnectionError, 500),
 ]
 
 

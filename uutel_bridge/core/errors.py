@@ -16,6 +16,7 @@
     * `VendorTimeout`: no answer within the caller's time
     * `CLIExited`: the child died before its turn ended; `returncode`
     * `ProtocolError`: the CLI wrote something outside its own grammar
+        * `RequestRefused`: it would not do one thing that it was asked for
 """
 
 from __future__ import annotations
@@ -148,3 +149,12 @@ class CLIExited(UUError):
 
 class ProtocolError(UUError):
     """The CLI wrote something outside its own grammar."""
+
+
+class RequestRefused(ProtocolError):
+    """The CLI refused one of our requests: its words are the evidence."""
+
+    def __init__(self, message: str, *, code: int, provider: str = "", evidence: str = "") -> None:
+        super().__init__(message, provider=provider, evidence=evidence)
+        self.code = code
+        """JSON-RPC's number, or one of the vendor's."""

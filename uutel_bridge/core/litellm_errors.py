@@ -58,6 +58,7 @@ _TABLE: Mapping[type[uu.UUError], _Make] = {
     uu.VendorTimeout: lambda _e, m, f: lite.Timeout(m, **f),
     uu.CLIExited: lambda _e, m, f: lite.APIConnectionError(m, **f),
     uu.ProtocolError: lambda _e, m, f: lite.APIConnectionError(m, **f),
+    uu.RequestRefused: lambda _e, m, f: lite.APIConnectionError(m, **f),
     uu.UUError: lambda _e, m, f: lite.APIConnectionError(m, **f),
 }
 

@@ -81,7 +81,7 @@ async def running(start: LaunchPlan | None = None) -> AsyncIterator[CodexSession
         finally:
             await session.aclose()
             assert not session.alive
-            assert not session._tasks
+            assert not session._rpc.busy
 
 
 def scripted(code: str, heard: Path) -> LaunchPlan:

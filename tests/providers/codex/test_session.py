@@ -55,7 +55,7 @@ def heard(tmp_path: Path) -> Path:
 
 async def loaded(session: CodexSession) -> list[str]:
     """The threads that the app-server holds."""
-    return (await session._ask("thread/loaded/list", {}))["data"]
+    return (await session._rpc.ask("thread/loaded/list", {}))["data"]
 
 
 async def collect(session: CodexSession, wanted: CodexRequest, into: list[CodexResponse]) -> None:
@@ -133,7 +133,7 @@ async def test_turns_run_side_by_side_and_do_not_mix() -> None:
         async with anyio.create_task_group() as group:
             for n, answer in answers.items():
                 group.start_soon(collect, session, request(f"number {n}! [[scenario:echo]]"), answer)
-        await until(lambda: len(session._tasks) == 1)
+        await until(lambda: session._rpc.busy == 1)
         assert len(await loaded(session)) == 1, "more than the one opened ahead"
     assert [text_of(answer) for answer in answers.values()] == [f"number {n}! " for n in answers]
     assert all(
@@ -190,7 +190,7 @@ async def test_a_turn_that_is_given_up_is_broken_off(notices: int) -> None:
         async with aclosing(session.run(request("[[scenario:slow n=999]]"))) as turn:
             for _ in range(notices):
                 await anext(turn)
-        await until(lambda: len(session._tasks) == 1)
+        await until(lambda: session._rpc.busy == 1)
         assert await loaded(session) == []
         assert text_of(await play(session, request("Hello"))) == "part0 part1 part2 part3 "
 
@@ -220,7 +220,7 @@ async def test_a_turn_cancelled_before_it_has_a_name_is_broken_off_all_the_same(
         await until(lambda: heard.exists() and last in methods(heard))
         turn.cancel()
         await asyncio.wait([turn])
-        await session._child.send(session._peer.notify("gone"))
+        await session._rpc.tell("gone", {})
         await until(lambda: "thread/unsubscribe" in methods(heard))
     told = [each for each in methods(heard) if each not in {"initialize", "initialized", "gone"}]
     assert told == ["thread/start", *expected, "thread/unsubscribe"]
@@ -298,7 +298,7 @@ async def test_no_more_requests_are_made_than_the_app_server_takes(heard: Path) 
     async with running(scripted(code + "wait('no')\n", heard)) as session:
         turns = [asyncio.ensure_future(play(session, request("Hello"))) for _ in range(200)]
         await until(lambda: heard.exists() and methods(heard).count("thread/start") == module._REQUESTS_AT_ONCE)
-        await session._child.send(session._peer.notify("gone"))
+        await session._rpc.tell("gone", {})
         await until(lambda: "gone" in methods(heard))
         assert methods(heard).count("thread/start") == module._REQUESTS_AT_ONCE
         await session.aclose()
@@ -364,7 +364,7 @@ async def test_a_refused_request_is_an_error_in_the_clis_words() -> None:
     """The process goes on."""
     async with running() as session:
         with pytest.raises(ProtocolError) as caught:
-            await session._ask("thread/dance", {})
+            await session._rpc.ask("thread/dance", {})
         assert "thread/dance" in caught.value.evidence
         assert await session.reset() is True
 
@@ -471,5 +471,5 @@ async def test_a_start_that_is_cancelled_leaves_nothing() -> None:
             scope.cancel()
             await session.start()
         await session.aclose()
-    assert not session._tasks
+    assert not session._rpc.busy
     assert not session.alive

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import Any, TypeVar
-
-import anyio
+from typing import Any
 
 from uutel_bridge import __version__
-from uutel_bridge.core.errors import CLIExited, CLIVersion, ProtocolError, UUError
-from uutel_bridge.core.jsonrpc import Call, Incoming, Notification, Peer, Reply
+from uutel_bridge.core.errors import CLIVersion, ProtocolError, RequestRefused, UUError
+from uutel_bridge.core.jsonrpc import Call, Notification
 from uutel_bridge.core.process import Child
+from uutel_bridge.core.rpc import Dialogue
 from uutel_bridge.providers.codex.models import CodexRequest, CodexResponse, Notice
 
 _START_SECONDS = 60.0
@@ -41,9 +40,6 @@ _LONGEST_INPUT = 2**20
 """Characters that the CLI takes as a turn's own input; of items it takes any number."""
 _REQUESTS_AT_ONCE = 64
 """Of more than about 128 that wait to be read, the app-server refuses some as too many."""
-_NO_SUCH_METHOD = -32601
-
-T = TypeVar("T")
 _Notices = asyncio.Queue[Notice | UUError]
 
 
@@ -55,23 +51,18 @@ class CodexSession:
 
     def __init__(self, child: Child, *, cwd: str, proven: bool = True) -> None:
         """`proven`: whether this version does what is experimental; else it is asked for stable things only."""
-        self._child = child
+        self._rpc = Dialogue(child, "codex", hear=self._hear, lost=self._lose, at_once=_REQUESTS_AT_ONCE)
         self._cwd = cwd
         self._proven = proven
-        self._peer = Peer()
-        self._room = anyio.Semaphore(_REQUESTS_AT_ONCE, fast_acquire=True)
-        self._replies: dict[int, asyncio.Future[Any]] = {}
         self._threads: dict[str, _Notices] = {}
         self._ahead: tuple[Mapping[str, Any], asyncio.Task[str]] | None = None
         """A thread that nobody uses yet, and how it was asked for."""
         self._limits: Notice | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._ended: UUError | None = None
 
     @property
     def alive(self) -> bool:
         """Whether it can take another turn."""
-        return self._child.alive and self._ended is None
+        return self._rpc.alive
 
     async def start(self) -> None:
         """Wait until it answers.
@@ -80,15 +71,10 @@ class CodexSession:
             CLIExited: It ended instead.
             ProtocolError: It does not speak the protocol, or did not answer in time.
         """
-        self._spawn(self._read())
         client = {"name": "uutel_bridge", "title": "uutel-bridge", "version": __version__}
-        with anyio.move_on_after(_START_SECONDS) as scope:
-            await self._ask("initialize", {"clientInfo": client, "capabilities": {"experimentalApi": self._proven}})
-            await self._child.send(self._peer.notify("initialized", {}))
-        if scope.cancelled_caught:
-            raise ProtocolError(
-                f"codex did not get ready within {_START_SECONDS:g} s.", evidence=self._child.stderr_tail
-            )
+        capabilities = {"experimentalApi": self._proven}
+        await self._rpc.open(_START_SECONDS, {"clientInfo": client, "capabilities": capabilities})
+        await self._rpc.tell("initialized", {})
 
     async def run(self, request: CodexRequest, /) -> AsyncGenerator[CodexResponse, None]:
         """What is told of one turn, up to its end; just before that, how the plan's limits stand."""
@@ -101,7 +87,7 @@ class CodexSession:
             said = _own_input(request.items)
             if request.items and not said:
                 await self._tell_before(thread, request)
-            running = self._spawn(self._begin(_turn_start(thread, request, said)))
+            running = self._rpc.spawn(self._begin(_turn_start(thread, request, said)))
             turn = await _outcome(running)
             calls = False
             while running:
@@ -120,7 +106,7 @@ class CodexSession:
                     continue
                 if notice.method == "rawResponse/completed" and calls:
                     # The functions are the caller's; else the model would be asked again with what Codex says for them.
-                    self._spawn(self._quietly("turn/interrupt", {"threadId": thread, "turnId": turn}))
+                    self._rpc.spawn(self._rpc.quietly("turn/interrupt", {"threadId": thread, "turnId": turn}))
                 if notice.method == "turn/completed":
                     running = None
                     for last in self._before_the_end(notice):
@@ -128,7 +114,7 @@ class CodexSession:
                 yield notice
             self._open_ahead(wanted)
         finally:
-            self._spawn(self._leave(opening, running))
+            self._rpc.spawn(self._leave(opening, running))
 
     async def reset(self) -> bool:
         """Threads share nothing, so there is nothing to forget."""
@@ -136,13 +122,11 @@ class CodexSession:
 
     async def aclose(self) -> None:
         """Stop the process; turns that still run fail."""
-        await self._child.aclose()
-        if self._tasks:  # all of them end with the process
-            await asyncio.wait(self._tasks)
+        await self._rpc.aclose()
 
     def _opening(self, wanted: Mapping[str, Any]) -> asyncio.Task[str]:
         if self._ahead is None or self._ahead[0] != wanted:
-            return self._spawn(self._open(wanted))
+            return self._rpc.spawn(self._open(wanted))
         (_, opening), self._ahead = self._ahead, None
         return opening
 
@@ -150,8 +134,8 @@ class CodexSession:
         if not self.alive or (self._ahead is not None and self._ahead[0] == wanted):
             return
         if self._ahead is not None:
-            self._spawn(self._leave(self._ahead[1], None))
-        self._ahead = wanted, self._spawn(self._open(wanted))
+            self._rpc.spawn(self._leave(self._ahead[1], None))
+        self._ahead = wanted, self._rpc.spawn(self._open(wanted))
         self._ahead[1].add_done_callback(self._forget_failed)
 
     def _forget_failed(self, opening: asyncio.Task[str]) -> None:
@@ -180,17 +164,17 @@ class CodexSession:
         return {name: value for name, value in given.items() if value is not None}
 
     async def _open(self, wanted: Mapping[str, Any]) -> str:
-        opened = await self._ask("thread/start", wanted)
+        opened = await self._rpc.ask("thread/start", wanted)
         thread = _id(opened, "thread")
         if opened.get("instructionSources"):
-            await self._quietly("thread/unsubscribe", {"threadId": thread})
+            await self._rpc.quietly("thread/unsubscribe", {"threadId": thread})
             raise ProtocolError("codex added instructions of its own.", evidence=str(opened["instructionSources"]))
         return thread
 
     async def _tell_before(self, thread: str, request: CodexRequest) -> None:
         try:
-            await self._ask("thread/inject_items", {"threadId": thread, "items": list(request.items)})
-        except ProtocolError as exc:
+            await self._rpc.ask("thread/inject_items", {"threadId": thread, "items": list(request.items)})
+        except RequestRefused as exc:
             if self._proven:
                 raise
             raise CLIVersion(
@@ -212,7 +196,7 @@ class CodexSession:
             raise ProtocolError("codex went on by itself instead of answering.", evidence=str(kind))
 
     async def _begin(self, params: Mapping[str, Any]) -> str:
-        return _id(await self._ask("turn/start", params), "turn")
+        return _id(await self._rpc.ask("turn/start", params), "turn")
 
     async def _leave(self, opening: asyncio.Task[str], running: asyncio.Task[str] | None) -> None:
         """Break off what is under way, and let the app-server drop the thread: as soon as it has said what to name."""
@@ -221,81 +205,19 @@ class CodexSession:
             self._threads.pop(thread, None)
             if running:
                 with suppress(UUError):  # it was refused, or has just ended by itself
-                    await self._ask("turn/interrupt", {"threadId": thread, "turnId": await running})
-            await self._ask("thread/unsubscribe", {"threadId": thread})
+                    await self._rpc.ask("turn/interrupt", {"threadId": thread, "turnId": await running})
+            await self._rpc.ask("thread/unsubscribe", {"threadId": thread})
 
-    async def _quietly(self, method: str, params: Mapping[str, Any]) -> None:
-        # Of a turn that has just ended by itself there is nothing to interrupt; a process that is gone has no threads.
-        with suppress(UUError):
-            await self._ask(method, params)
+    def _hear(self, message: Notification | Call) -> bool:
+        # The result of a function is the caller's to give: it gets no reply, the turn ends with the call.
+        if isinstance(message, Call) and message.method != "item/tool/call":
+            return False
+        self._tell(Notice(message.method, message.params))
+        return True
 
-    async def _ask(self, method: str, params: Mapping[str, Any]) -> Any:
-        """The result of a request.
-
-        Raises:
-            ProtocolError: It was refused.
-            UUError: The process ended, or spoke no JSON-RPC.
-        """
-        async with self._room:
-            if self._ended is not None:
-                raise copy(self._ended)
-            if not self._child.alive:
-                raise await self._child.exited_error("codex ended.")
-            number, line = self._peer.request(method, params)
-            reply = self._replies[number] = asyncio.get_running_loop().create_future()
-            try:
-                await self._child.send(line)
-                result = await reply
-            finally:
-                self._replies.pop(number, None)
-        if isinstance(result, UUError):
-            raise result
-        return result
-
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _read(self) -> None:
-        try:
-            while chunk := await self._child.receive():
-                for message in self._messages(chunk):
-                    self._take(message)
-            error: UUError = await self._child.exited_error("codex ended.")
-        except UUError as exc:
-            error = exc
-        self._ended = error
-        for reply in self._replies.values():
-            if not reply.done():
-                reply.set_result(copy(error))  # of its own: whoever gets it adds to it
+    def _lose(self, error: UUError) -> None:
         for notices in self._threads.values():
-            notices.put_nowait(copy(error))
-
-    def _messages(self, chunk: bytes) -> Iterator[Incoming]:
-        while messages := self._peer.feed(chunk):
-            yield from messages
-            chunk = b""
-
-    def _take(self, message: Incoming) -> None:
-        if isinstance(message, Reply):
-            reply = self._replies.get(message.id)
-            if reply is None or reply.done():
-                return  # whoever asked has left
-            if message.error is None:
-                reply.set_result(message.result)
-            else:
-                reply.set_result(ProtocolError("codex refused a request.", evidence=message.error.message))
-        elif isinstance(message, Notification) or message.method == "item/tool/call":
-            # The result of a function is the caller's to give: it gets no reply, the turn ends with the call.
-            self._tell(Notice(message.method, message.params))
-        else:
-            self._spawn(self._refuse(message))
-
-    async def _refuse(self, call: Call) -> None:
-        with suppress(CLIExited):
-            await self._child.send(self._peer.refuse(call.id, _NO_SUCH_METHOD, f"{call.method} is not supported"))
+            notices.put_nowait(copy(error))  # of its own: whoever gets it adds to it
 
     def _tell(self, notice: Notice) -> None:
         if notice.method == "account/rateLimits/updated":
