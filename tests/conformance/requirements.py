@@ -220,10 +220,9 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
     "Images, by data URL or http(s) URL": {
         "media:image": Requirement("An image arrives byte for byte, in its place.", _OPENAI),
         "media:image-url": Requirement(
-            "An address is the vendor's to fetch.",
+            "The model sees what an address leads to.",
             _OPENAI,
-            not_on=_on_codex("data URLs alone"),
-            params=_asking({"type": "image_url", "image_url": {"url": "https://127.0.0.1/a.png"}}),
+            limited_on=_on_codex("the bridge fetches what a link leads to"),
         ),
     },
     "PDF": {
@@ -332,6 +331,11 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
 REQUIREMENTS: Mapping[str, Requirement] = {
     name: requirement for row in ROWS.values() for name, requirement in row.items()
 }
+
+
+def refused_by(provider: str) -> dict[str, Mapping[str, Any]]:
+    """How to ask a provider for each thing that it refuses, by requirement."""
+    return {name: requirement.params for name, requirement in REQUIREMENTS.items() if provider in requirement.not_on}
 
 
 def matrix() -> str:

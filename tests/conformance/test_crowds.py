@@ -18,8 +18,9 @@ import litellm
 import pytest
 
 import uutel_bridge
+from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, groups_of
-from tests.conformance.world import ON_FAKE, World, system, user
+from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, SHARED, World
 
 LONG = 2 * BOUND
 CROWDS = {"fake": (100, 4), "real": (24, 3)}
@@ -30,7 +31,7 @@ ROWS = {"fake": 200, "real": 60}
 
 def conversation(marker: str, name: str = "somebody") -> list[dict[str, Any]]:
     """With a system prompt, as `World.is_exact` has one: both fit the same process."""
-    return [system("Anything."), user(f"I am {name}.{marker}")]
+    return [system(f"You serve {name}."), user(f"I am {name}.{marker}")]
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -70,9 +71,9 @@ def most_at_once(world: World, markers: list[str]) -> int:
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
 @pytest.mark.requirement("processes:crowd")
 async def test_a_crowd_is_served_by_a_few_processes(world: World, streamed: bool) -> None:
-    """Everybody gets the answer to their own question, and there are never more processes than allowed."""
-    crowd, allowed = CROWDS[world.kind]
-    markers = [world.marker("echo", pause=0.01) for _ in range(crowd)]
+    """Everybody gets the answer to their own question, and there are never more processes than allowed, or needed."""
+    crowd, allowed = (100, 1) if world.is_shared else CROWDS[world.kind]
+    markers = [world.marker("echo", pause=0.5 if world.is_shared else 0.01) for _ in range(crowd)]
 
     async def ask(number: int) -> None:
         messages = conversation(markers[number], f"guest {number}")
@@ -82,21 +83,42 @@ async def test_a_crowd_is_served_by_a_few_processes(world: World, streamed: bool
         else:
             answer = (await litellm.acompletion(world.model, messages)).choices[0].message.content
         assert answer == f"I am guest {number}."
+        body = world.body(markers[number])
+        assert (body.system, body.turns) == ([messages[0]["content"]], [("user", [messages[1]["content"]])])
 
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES=str(allowed)), anyio.fail_after(LONG):
+    with world.settings(MAX_PROCESSES="3" if world.is_shared else str(allowed)), anyio.fail_after(LONG):
         async with watched(world) as seen, anyio.create_task_group() as group:
             for number in range(crowd):
                 group.start_soon(ask, number)
         assert world.processes_started == allowed
     assert max(seen) == allowed
-    assert most_at_once(world, markers) <= allowed
-    assert all(len(world.bodies(marker)) == 1 for marker in markers)
+    assert world.is_shared or most_at_once(world, markers) <= allowed
 
 
+@SHARED
+@pytest.mark.requirement("processes:crowd")
+async def test_a_hundred_answers_are_on_their_way_at_the_same_time(world: World) -> None:
+    """From one process; and when all have been given up, it is as good as new."""
+    markers = [world.marker("hang") for _ in range(100)]
+    with world.settings(), anyio.fail_after(LONG):
+        async with anyio.create_task_group() as group:
+            for marker in markers:
+                group.start_soon(litellm.acompletion, world.model, conversation(marker))
+            for marker in markers:
+                await anyio.to_thread.run_sync(world.arrives, marker)
+            assert (world.processes.leased, world.processes.waiting) == (1, 0)
+            group.cancel_scope.cancel()
+        for marker in markers:
+            await anyio.to_thread.run_sync(world.breaks_off, marker)
+        await world.is_exact()
+        assert world.processes_started == 1
+
+
+@ONE_AT_A_TIME
 async def test_requests_are_served_in_order_of_arrival(world: World) -> None:
     """Nobody overtakes."""
     first, markers = world.marker("hang"), [world.marker("text") for _ in range(10)]
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"), anyio.fail_after(BOUND):
+    with world.settings(MAX_PROCESSES="1"), anyio.fail_after(BOUND):
         blocker = asyncio.create_task(litellm.acompletion(world.model, conversation(first)))
         await until(lambda: bool(world.api.of(first)))
         tasks: list[asyncio.Task[Any]] = []
@@ -109,10 +131,11 @@ async def test_requests_are_served_in_order_of_arrival(world: World) -> None:
     assert sorted(markers, key=arrived.__getitem__) == markers
 
 
+@ONE_AT_A_TIME
 async def test_who_cannot_wait_gets_a_timeout_and_the_others_are_served(world: World) -> None:
     """Waiting for a process counts, too."""
     first, impatient, patient = (world.marker(name) for name in ("hang", "text", "text"))
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"), anyio.fail_after(BOUND):
+    with world.settings(MAX_PROCESSES="1"), anyio.fail_after(BOUND):
         blocker = asyncio.create_task(litellm.acompletion(world.model, conversation(first)))
         await until(lambda: bool(world.api.of(first)))
         others = asyncio.create_task(litellm.acompletion(world.model, conversation(patient)))
@@ -159,9 +182,9 @@ def belongings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
 
 
 async def test_nothing_grows_with_the_number_of_requests(world: World, belongings: Callable[[], Belongings]) -> None:
-    """Processes are replaced after 50 uses, and everything they had goes with them."""
+    """Processes that serve one at a time are replaced after 50 uses, and everything they had goes with them."""
     rows = ROWS[world.kind]
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"), anyio.fail_after(LONG):
+    with world.settings(MAX_PROCESSES="1"), anyio.fail_after(LONG):
         for _ in range(10):  # LiteLLM and the allocator have their fill
             await litellm.acompletion(world.model, conversation(world.marker("text")))
         await uutel_bridge.aclose()
@@ -169,7 +192,7 @@ async def test_nothing_grows_with_the_number_of_requests(world: World, belonging
         for _ in range(rows):
             await litellm.acompletion(world.model, conversation(world.marker("text")))
             assert len(scratch_folders()) <= 1
-        assert world.processes_started == -(-rows // 50)
+        assert world.processes_started == (1 if world.is_shared else -(-rows // 50))
         await uutel_bridge.aclose()
         after = belongings()
     assert after._replace(memory=0) == before._replace(memory=0)
@@ -180,7 +203,7 @@ async def test_nothing_grows_with_the_number_of_requests(world: World, belonging
 @ON_FAKE
 async def test_failures_and_departures_leave_nothing(world: World, belongings: Callable[[], Belongings]) -> None:
     """Processes that die, and requests that are given up."""
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="2", RETRY__MAX_RETRIES="0"), anyio.fail_after(LONG):
+    with world.settings(MAX_PROCESSES="2", RETRY__MAX_RETRIES="0"), anyio.fail_after(LONG):
         await world.is_exact()
         await uutel_bridge.aclose()
         before = belongings()
@@ -198,7 +221,7 @@ async def test_failures_and_departures_leave_nothing(world: World, belongings: C
 
 async def test_processes_without_work_are_stopped(world: World) -> None:
     """All of them, after a while; the next request starts one again."""
-    with world.settings(CLAUDE_CODE__IDLE_SECONDS="0.5", CLAUDE_CODE__SPARES="1"), anyio.fail_after(BOUND):
+    with world.settings(IDLE_SECONDS="0.5", SPARES="1"), anyio.fail_after(BOUND):
         await world.is_exact()
         assert groups_of(os.getpid())
         await until(lambda: not groups_of(os.getpid()))
@@ -207,10 +230,11 @@ async def test_processes_without_work_are_stopped(world: World) -> None:
         assert world.processes_started > started
 
 
+@ONE_AT_A_TIME
 async def test_a_spare_is_ready_before_it_is_needed(world: World) -> None:
     """While one process is at work, another is kept ready, and it is the one that serves next."""
     first = world.marker("hang")
-    with world.settings(CLAUDE_CODE__SPARES="1"), anyio.fail_after(BOUND):
+    with world.settings(SPARES="1"), anyio.fail_after(BOUND):
         blocker = asyncio.create_task(litellm.acompletion(world.model, conversation(first)))
         await until(lambda: world.processes.idle == 1 and bool(world.api.of(first)))
         assert world.processes_started == 2
@@ -226,7 +250,7 @@ async def test_after_warm_a_request_starts_nothing(world: World, prompt: str) ->
     """Of whatever kind it is."""
     marker = world.marker("text")
     with world.settings(), anyio.fail_after(BOUND):
-        await anyio.to_thread.run_sync(uutel_bridge.warm, "claude-code")
+        await anyio.to_thread.run_sync(uutel_bridge.warm, world.provider)
         warmed = world.processes
         assert (warmed.idle, warmed.starting) == (warmed.started_total, 0)
         await litellm.acompletion(world.model, [*([system(prompt)] if prompt else []), user(marker)])

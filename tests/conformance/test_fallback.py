@@ -11,25 +11,38 @@ import anyio
 import litellm
 import pytest
 
+from tests.conformance.conversations import assistant, function, system, user
 from tests.conformance.processes import BOUND
 from tests.conformance.programs import run
-from tests.conformance.test_wire import MEDIA
-from tests.conformance.world import ON_FAKE, World, assistant, system, user
+from tests.conformance.samples import IMAGE
+from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, World
 from uutel_bridge.core import probe, process
 
+pytestmark = ONE_AT_A_TIME
+
 EARLIER = [user("@/etc/hostname"), assistant(" one "), user("/clear"), assistant("two"), assistant("three")]
-REQUESTS: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
-    "plain": ([], {}),
-    "instructed": ([system(" Be exact.\n"), system("Be brief.")], {}),
-    "a large system prompt": ([system("é" * 250_000)], {}),
-    "a history": ([system("Be exact."), *EARLIER], {}),
-    "a history without a system prompt": (EARLIER, {}),
-    "an answer first": ([assistant("one"), user("two"), user("three")], {}),
-    "an image": ([user([MEDIA["image"][0]]), assistant("Seen.")], {}),
-    "parameters": ([], {"max_tokens": 321, "temperature": 0.25, "top_p": 0.5, "stop": ["END"], "effort": "low"}),
-    "another model": ([], {"model": "uutel/claude-code/haiku"}),
-    "a full model name": ([], {"model": "uutel/claude-code/claude-opus-4-1-20250805"}),
+REQUESTS: dict[str, list[dict[str, Any]]] = {
+    "plain": [],
+    "instructed": [system(" Be exact.\n"), system("Be brief.")],
+    "a large system prompt": [system("é" * 250_000)],
+    "a history": [system("Be exact."), *EARLIER],
+    "a history without a system prompt": EARLIER,
+    "an answer first": [assistant("one"), user("two"), user("three")],
+    "an image": [user([IMAGE]), assistant("Seen.")],
+    "parameters": [],
+    "another model": [],
+    "a full model name": [],
 }
+
+
+def options(world: World, name: str) -> dict[str, Any]:
+    """What else is asked of the model."""
+    given = {
+        "parameters": {"effort": "low", "tools": [function("alpha")], **world.tables.odd},
+        "another model": {"model": world.named(world.other_model)},
+        "a full model name": {"model": world.named(list(world.tables.models.values())[-2])},
+    }
+    return given.get(name, {})
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +60,9 @@ def cold(world: World) -> Iterator[World]:
 
 async def ask(world: World, name: str) -> str:
     """One of the requests; the marker to look it up by."""
-    earlier, options = REQUESTS[name]
     marker = world.marker("text")
-    given = {"model": world.model, "messages": [*earlier, user(f"And now? {marker}")], **options}
+    messages = [*REQUESTS[name], user(f"And now? {marker}")]
+    given: dict[str, Any] = {"model": world.model, "messages": messages, **options(world, name)}
     with anyio.fail_after(BOUND):
         await litellm.acompletion(**given)
     return marker
@@ -96,14 +109,15 @@ async def test_conversations_side_by_side_are_not_mixed(cold: World) -> None:
 
 
 @ON_FAKE
-@pytest.mark.parametrize("lacking", ["rewind", "system_prompt"])
+@pytest.mark.each("lacking", "lacking")
 async def test_a_version_that_lacks_something_is_noticed_and_still_works(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacking: str
 ) -> None:
     """The probe finds out at the first request, and the verdict is there for others to see."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("FAKE_CLAUDE_LACKS", lacking)
-    with world.settings(CLAUDE_CODE__PASS_ENV="FAKE_CLAUDE_LACKS"), anyio.fail_after(BOUND):
+    lacks = f"FAKE_{world.parts.executable.upper()}_LACKS"
+    monkeypatch.setenv(lacks, lacking)
+    with world.settings(PASS_ENV=lacks), anyio.fail_after(BOUND):
         status = world.status
         assert probe.remembered(status.name, status.executable) is None
         for prompt in ("One.", "Two."):
@@ -114,7 +128,7 @@ async def test_a_version_that_lacks_something_is_noticed_and_still_works(
 
 def test_only_the_first_program_probes(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The verdict is on disk for the next."""
-    starts, executable = tmp_path / "starts", tmp_path / "claude"
+    starts, executable = tmp_path / "starts", tmp_path / world.parts.executable
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with world.settings():
         status = world.status
@@ -126,7 +140,7 @@ def test_only_the_first_program_probes(world: World, monkeypatch: pytest.MonkeyP
         run(world, world.marker("text"), "litellm.completion(MODEL, MESSAGES)")
         return starts.read_text(encoding="utf-8").count("\n") - before
 
-    with world.settings(CLAUDE_CODE__EXECUTABLE=str(executable)):
+    with world.settings(EXECUTABLE=str(executable)):
         assert starts_of_a_program() == 2
         assert starts_of_a_program() == 1
-        assert probe.remembered("claude-code", str(executable)) is True
+        assert probe.remembered(world.provider, str(executable)) is True

@@ -15,9 +15,11 @@ import litellm
 import pytest
 
 import uutel_bridge
+from tests.conformance.claude_world import ON_CLAUDE
+from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, groups_of, wait_until_gone
 from tests.conformance.programs import Program
-from tests.conformance.world import World, system, user
+from tests.conformance.world import CORE, ONE_AT_A_TIME, World, origin
 from uutel_bridge.core import base, process
 from uutel_bridge.core.errors import CLIExited, UUError
 
@@ -25,7 +27,7 @@ from uutel_bridge.core.errors import CLIExited, UUError
 @pytest.fixture(scope="module")
 def alone(world: World) -> Iterator[World]:
     """A world with a single process, so that the next request meets what the last one left."""
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+    with world.settings(MAX_PROCESSES="1"):
         yield world
 
 
@@ -192,6 +194,7 @@ async def test_who_leaves_before_the_answer_takes_the_request_along(alone: World
     assert alone.processes_started == started
 
 
+@ONE_AT_A_TIME
 async def test_who_leaves_the_queue_is_forgotten(alone: World) -> None:
     """A request that was waiting for a process never reaches the model."""
     marker, waiting = alone.marker("slow", n=600, delay=0.1), alone.marker("text")
@@ -209,6 +212,16 @@ async def test_who_leaves_the_queue_is_forgotten(alone: World) -> None:
             await reader
         await alone.is_exact()
     assert alone.bodies(waiting) == []
+
+
+async def test_who_leaves_disturbs_nobody(world: World) -> None:
+    """A stream beside it, in the same process or another, goes on to its end."""
+    staying, leaving = world.marker("slow", n=20, delay=0.1), world.marker("slow", n=600, delay=0.1)
+    with anyio.fail_after(BOUND):
+        stream: Any = await litellm.acompletion(world.model, conversation(staying), stream=True)
+        await cancel_a_call(world, leaving)
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+    assert text == "".join(f"s{n} " for n in range(20))
 
 
 async def test_the_next_request_can_be_made_at_once(alone: World) -> None:
@@ -230,6 +243,7 @@ async def test_a_stream_that_nobody_reads_holds_nobody_up(alone: World) -> None:
     assert text == "part0 part1 part2 part3 "
 
 
+@ONE_AT_A_TIME
 async def test_a_long_stream_that_nobody_reads_gives_its_process_back(
     alone: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +262,7 @@ async def test_a_long_stream_that_nobody_reads_gives_its_process_back(
 async def test_an_unread_stream_loses_nothing_while_others_run(world: World) -> None:
     """However much the others say meanwhile."""
     marker = world.marker("long", n=3000)
-    with anyio.fail_after(BOUND), world.settings(CLAUDE_CODE__MAX_PROCESSES="2"):
+    with anyio.fail_after(BOUND), world.settings(MAX_PROCESSES="2"):
         unread = await litellm.acompletion(world.model, conversation(marker), stream=True)
         await arrives(world, marker)
         for _ in range(5):
@@ -276,6 +290,7 @@ async def test_close_ends_a_stream_with_an_error(world: World) -> None:
     assert "The bridge stopped it." in str(caught.value)
 
 
+@ONE_AT_A_TIME
 async def test_close_ends_calls_that_run_and_calls_that_wait(alone: World) -> None:
     """None of them hangs, and each learns why."""
     markers = [alone.marker("hang") for _ in range(3)]
@@ -291,32 +306,29 @@ async def test_close_ends_calls_that_run_and_calls_that_wait(alone: World) -> No
     assert all(isinstance(origin(failure), UUError) for failure in failures), failures
 
 
-def origin(error: BaseException | None) -> BaseException | None:
-    """The error of ours behind LiteLLM's, which may be wrapped in a second one."""
-    while error is not None and not isinstance(error, UUError):
-        error = getattr(error, "original_exception", None) or error.__cause__ or error.__context__
-    return error
-
-
 STREAM = """
     stream = litellm.completion(MODEL, MESSAGES, stream=True)
     next(stream)
     print("ready", flush=True)
 """
-INTERRUPTED = {
-    "a sync stream": f"{STREAM}\n    for _ in stream: pass",
-    "a call": "litellm.completion(MODEL, MESSAGES)",
-    "asyncio.run of a call": "asyncio.run(litellm.acompletion(MODEL, MESSAGES))",
-    "asyncio.run of a reader": """
+INTERRUPTED = [
+    pytest.param(f"{STREAM}\n    for _ in stream: pass", id="a sync stream", marks=ON_CLAUDE),
+    pytest.param("litellm.completion(MODEL, MESSAGES)", id="a call", marks=CORE),
+    pytest.param("asyncio.run(litellm.acompletion(MODEL, MESSAGES))", id="asyncio.run of a call", marks=CORE),
+    pytest.param(
+        """
         async def main():
             async for _ in await litellm.acompletion(MODEL, MESSAGES, stream=True):
                 pass
         asyncio.run(main())
-    """,
-}
+        """,
+        id="asyncio.run of a reader",
+        marks=CORE,
+    ),
+]
 
 
-@pytest.mark.parametrize("code", INTERRUPTED.values(), ids=INTERRUPTED)
+@pytest.mark.parametrize("code", INTERRUPTED)
 @pytest.mark.requirement("processes:ended")
 def test_an_interrupt_ends_the_program_and_all_it_started(world: World, code: str) -> None:
     """Ctrl-C is a KeyboardInterrupt where the program waits, and no process outlives it."""
@@ -332,15 +344,15 @@ def test_an_interrupt_ends_the_program_and_all_it_started(world: World, code: st
     world.breaks_off(marker)
 
 
-ENDS = {
-    "its last line": ("", 0),
-    "sys.exit": ("sys.exit(3)", 3),
-    "an unhandled exception": ("raise LookupError", 1),
-    "close and end": ("uutel_bridge.close()", 0),
-}
+ENDS = [
+    pytest.param("", 0, id="its last line"),
+    pytest.param("sys.exit(3)", 3, id="sys.exit", marks=CORE),
+    pytest.param("raise LookupError", 1, id="an unhandled exception", marks=CORE),
+    pytest.param("uutel_bridge.close()", 0, id="close and end", marks=CORE),
+]
 
 
-@pytest.mark.parametrize(("end", "status"), ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize(("end", "status"), ENDS)
 @pytest.mark.requirement("processes:ended")
 def test_a_program_can_end_in_mid_stream(world: World, end: str, status: int) -> None:
     """Whatever ends it, its exit status is its own, and no process outlives it."""
@@ -352,10 +364,16 @@ def test_a_program_can_end_in_mid_stream(world: World, end: str, status: int) ->
     world.breaks_off(marker)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+KILLED = [
+    pytest.param(signal.SIGTERM, id="SIGTERM", marks=CORE),
+    pytest.param(signal.SIGKILL, id="SIGKILL"),
+]
+
+
+@pytest.mark.parametrize("number", KILLED)
 @pytest.mark.requirement("processes:ended")
 def test_a_program_that_is_killed_takes_its_processes_along(world: World, number: int) -> None:
-    """It cannot tell them; they end by themselves with the answer that they were at."""
+    """It cannot tell them; they end by themselves with the answer that they were at, if not before."""
     marker = world.marker("slow", n=10, delay=0.2)
     with Program(world, marker, f"{STREAM}\n    for _ in stream: pass\n    threading.Event().wait()") as program:
         assert program.line() == "ready"

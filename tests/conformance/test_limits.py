@@ -7,15 +7,8 @@ from typing import Any
 import litellm
 import pytest
 
-from tests.conformance.world import World, system, user
-from tests.emulators.messages_api import scenarios
-
-RESETS_AT = scenarios.RESETS_AT
-
-WARNING = {
-    "five_hour": {"utilization": 0.2, "resets_at": RESETS_AT, "status": "allowed"},
-    "seven_day": {"utilization": 0.83, "resets_at": RESETS_AT, "status": "allowed_warning"},
-}
+from tests.conformance.conversations import system, user
+from tests.conformance.world import World
 
 
 async def whole(world: World) -> dict[str, Any]:
@@ -36,20 +29,23 @@ async def stream(world: World) -> dict[str, Any]:
 @pytest.mark.requirement("limits:windows")
 async def test_an_answer_says_how_much_of_the_plan_is_used(world: World, ask: Any) -> None:
     """Each window with its utilisation, its reset and the vendor's word; also where the CLI does not repeat itself."""
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+    with world.settings(MAX_PROCESSES="1"):
         for _ in range(3):
-            assert (await ask(world))["uutel_limits"] == WARNING
+            assert (await ask(world))["uutel_limits"] == world.tables.windows
         assert world.processes_started == 1
 
 
 @pytest.mark.requirement("limits:reached")
 async def test_a_limit_is_told_each_time_that_it_stops_a_request(world: World) -> None:
-    """Which one and until when, in headers that the Router reads; from one process as well."""
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+    """Which one and until when, in headers that the Router reads; from one process as well, and never tried again."""
+    with world.settings(MAX_PROCESSES="1"):
         for _ in range(2):
+            marker = world.marker("limit")
             with pytest.raises(litellm.RateLimitError) as caught:
-                await litellm.acompletion(world.model, [user(world.marker("limit"))])
+                await litellm.acompletion(world.model, [user(marker)])
             headers = caught.value.response.headers
-            assert (headers["x-uutel-limit-scope"], headers["x-uutel-resets-at"]) == ("five_hour", str(RESETS_AT))
+            resets_at = world.api.scenarios.RESETS_AT
+            assert (headers["x-uutel-limit-scope"], headers["x-uutel-resets-at"]) == ("five_hour", str(resets_at))
             assert int(headers["retry-after"]) > 0
+            world.body(marker)
         assert world.processes_started == 1

@@ -10,15 +10,17 @@ from typing import Any
 import litellm
 import pytest
 
+from tests.conformance.claude_world import ON_CLAUDE
+from tests.conformance.conversations import user
 from tests.conformance.processes import wait_until_gone
 from tests.conformance.programs import Program, run
-from tests.conformance.world import World, user
+from tests.conformance.world import CORE, World
 
 
 @pytest.fixture(scope="module")
 def alone(world: World) -> Iterator[World]:
     """A world with a single process: who gets an answer got it there."""
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+    with world.settings(MAX_PROCESSES="1"):
         yield world
 
 
@@ -60,14 +62,14 @@ def test_threads_share_the_processes(world: World) -> None:
         except BaseException as exc:  # noqa: BLE001  # the test raises it
             failures.append(exc)
 
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="2"):
+    with world.settings(MAX_PROCESSES="2"):
         threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert failures == []
-        assert world.processes_started == 2
+        assert world.processes_started == (1 if world.is_shared else 2)
 
 
 @pytest.mark.requirement("text:sync")
@@ -97,14 +99,15 @@ def test_a_batch_comes_back_in_its_own_order(world: World) -> None:
 def router(world: World, **options: Any) -> litellm.Router:
     """Two models behind LiteLLM's Router."""
     models = [
-        {"model_name": name, "litellm_params": {"model": f"uutel/claude-code/{name}"}} for name in ("sonnet", "haiku")
+        {"model_name": name, "litellm_params": {"model": world.named(model)}}
+        for name, model in (("first", world.used_model), ("second", world.other_model))
     ]
     return litellm.Router(models, disable_cooldowns=True, **options)
 
 
 async def answer(routed: litellm.Router, marker: str, *, streamed: bool) -> str:
     """The text of an answer through the Router."""
-    response: Any = await routed.acompletion("sonnet", [user(marker)], stream=streamed)
+    response: Any = await routed.acompletion("first", [user(marker)], stream=streamed)
     if streamed:
         return "".join([chunk.choices[0].delta.content or "" async for chunk in response])
     return response.choices[0].message.content
@@ -113,7 +116,7 @@ async def answer(routed: litellm.Router, marker: str, *, streamed: bool) -> str:
 @pytest.mark.requirement("errors:router")
 async def test_the_router_tries_again_as_often_as_it_was_told(world: World) -> None:
     """And the bridge does not try on top of that."""
-    enough, too_few = world.marker("e529", times=2), world.marker("e529", times=9)
+    enough, too_few = (world.marker(world.overloaded, times=times) for times in (2, 9))
     routed = router(world, num_retries=2, retry_after=0)
     assert await answer(routed, enough, streamed=False) == "part0 part1 part2 part3 "
     with pytest.raises(litellm.ServiceUnavailableError):
@@ -122,25 +125,28 @@ async def test_the_router_tries_again_as_often_as_it_was_told(world: World) -> N
 
 
 @pytest.mark.parametrize(
-    ("scenario", "times", "streamed"),
+    ("scenario", "streamed", "retries"),
     [
-        ("e401", 2, False),  # in a stream, LiteLLM hands it to the caller
-        ("e429", 1, False),
-        ("e429", 1, True),
-        ("e529", 1, False),
-        ("e529", 1, True),
+        ("e401", False, 0),  # in a stream, LiteLLM hands it to the caller
+        ("e429", False, 0),
+        ("e429", True, 0),
+        ("overloaded", False, 0),
+        ("overloaded", True, 0),
+        ("overloaded", False, 1),
     ],
 )
 @pytest.mark.requirement("errors:router")
-async def test_the_router_falls_back_on_errors_of_ours(world: World, scenario: str, times: int, streamed: bool) -> None:
-    """To the other model, which gives the whole answer."""
+async def test_the_router_falls_back_on_errors_of_ours(
+    world: World, scenario: str, streamed: bool, retries: int
+) -> None:
+    """To the other model, which gives the whole answer; first it tries again, if it was told to."""
+    scenario = world.overloaded if scenario == "overloaded" else scenario
+    times = world.tables.failures[scenario][2] * (retries + 1)
     marker = world.marker(scenario, times=times)
-    routed = router(world, num_retries=0, fallbacks=[{"sonnet": ["haiku"]}])
+    routed = router(world, num_retries=retries, retry_after=0, fallbacks=[{"first": ["second"]}])
     assert await answer(routed, marker, streamed=streamed) == "part0 part1 part2 part3 "
-    assert [body.raw["model"] for body in world.bodies(marker)] == [
-        *["claude-sonnet-5-5"] * times,
-        "claude-haiku-5-5",
-    ]
+    asked = [*[world.used_model] * times, world.other_model]
+    assert [body.model for body in world.bodies(marker)] == [world.tables.models[name] for name in asked]
 
 
 ASK = """
@@ -159,6 +165,7 @@ ASK = """
 """
 
 
+@ON_CLAUDE
 def test_a_forked_process_has_processes_of_its_own(world: World) -> None:
     """It makes its requests and ends; the parent goes on with its warm process."""
     marker = world.marker("text")
@@ -191,7 +198,7 @@ def test_a_forked_process_has_processes_of_its_own(world: World) -> None:
     wait_until_gone(groups)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", [pytest.param("fork", marks=ON_CLAUDE), pytest.param("spawn", marks=CORE)])
 def test_workers_of_multiprocessing_work(world: World, method: str) -> None:
     """Each with a process of its own, however they were made."""
     marker = world.marker("text")

@@ -14,14 +14,15 @@ import litellm
 import pytest
 
 import uutel_bridge
+from tests.conformance.claude_world import ON_CLAUDE
+from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, processes, wait_until_gone
-from tests.conformance.world import ON_FAKE, World, real_cli, system, user
+from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, SHARED, World, origin, real_cli
 from uutel_bridge import testing
 from uutel_bridge.core import process
 from uutel_bridge.core.errors import CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout, VendorUnavailable
-from uutel_bridge.providers.claude_code import session
 
-MAX_PROCESSES = {"CLAUDE_CODE__MAX_PROCESSES": "1", "RETRY__MAX_RETRIES": "0"}
+MAX_PROCESSES = {"MAX_PROCESSES": "1", "RETRY__MAX_RETRIES": "0"}
 
 
 def conversation(marker: str) -> list[dict[str, Any]]:
@@ -32,14 +33,6 @@ def conversation(marker: str) -> list[dict[str, Any]]:
 def pids() -> set[int]:
     """The processes that the bridge has."""
     return {group.leader.pid for group in process._live}
-
-
-def origin(error: BaseException | None) -> UUError:
-    """The error of ours behind LiteLLM's, which may be wrapped in a second one."""
-    while error is not None and not isinstance(error, UUError):
-        error = getattr(error, "original_exception", None) or error.__cause__ or error.__context__
-    assert error is not None
-    return error
 
 
 async def read(world: World, marker: str, texts: list[str]) -> None:
@@ -60,8 +53,8 @@ async def failure(world: World, marker: str, **options: Any) -> UUError:
 @pytest.mark.parametrize(
     ("scenario", "kind", "evidence"),
     [
-        ("die0", CLIExited, "fake claude: died on request"),
-        ("die", CLIExited, "fake claude: died on request"),
+        ("die0", CLIExited, "fake CLI: died on request"),
+        ("die", CLIExited, "fake CLI: died on request"),
         ("garbage", ProtocolError, "this line is no JSON {{{"),
         ("close_stdout", CLIExited, ""),
     ],
@@ -77,7 +70,7 @@ async def test_a_process_that_fails_is_an_error_and_the_next_request_works(
             await world.is_exact()
         before = pids()
         error = await failure(world, marker)
-        assert (type(error), error.evidence) == (kind, evidence)
+        assert (type(error), error.evidence) == (kind, evidence.replace("CLI", world.parts.executable))
         await world.is_exact()
         assert len(pids()) == 1
         assert scenario == "garbage" or pids().isdisjoint(before)
@@ -89,7 +82,7 @@ async def test_a_process_that_fails_is_an_error_and_the_next_request_works(
 async def test_a_stream_that_fails_keeps_what_came_before(world: World, scenario: str) -> None:
     """The deltas stay, nothing is repeated, and the end is an error."""
     texts: list[str] = []
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"), anyio.fail_after(BOUND):
+    with world.settings(MAX_PROCESSES="1"), anyio.fail_after(BOUND):
         await world.is_exact()
         marker = world.marker(scenario)
         with pytest.raises(litellm.exceptions.MidStreamFallbackError) as caught:
@@ -111,12 +104,13 @@ async def test_a_flood_on_stderr_stops_nobody(world: World) -> None:
 
 
 @ON_FAKE
+@ONE_AT_A_TIME
 @pytest.mark.parametrize(("scenario", "size"), [("mute", 0), ("no_read", 3_000_000)])
 async def test_a_process_that_says_no_more_is_stopped(
     world: World, scenario: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request ends in its own time, and the next one waits no longer than for the stop."""
-    monkeypatch.setattr(session, "_RESET_SECONDS", 0.5)
+    world.be_impatient(monkeypatch)
     with world.settings(**MAX_PROCESSES), anyio.fail_after(BOUND):
         await world.is_exact()
         before = pids()
@@ -128,9 +122,10 @@ async def test_a_process_that_says_no_more_is_stopped(
         assert pids().isdisjoint(before)
 
 
+@ONE_AT_A_TIME
 async def test_a_frozen_process_holds_nobody_up_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads nothing and heeds no signal but the last."""
-    monkeypatch.setattr(session, "_RESET_SECONDS", 0.5)
+    world.be_impatient(monkeypatch)
     with world.settings(**MAX_PROCESSES), anyio.fail_after(BOUND):
         await world.is_exact()
         while not world.processes.idle:  # else it might freeze in mid-reset, which is another story
@@ -155,11 +150,11 @@ async def test_a_process_that_was_only_slow_is_used_again(world: World) -> None:
         os.kill(pid, signal.SIGSTOP)
         marker = world.marker("text")
         with pytest.raises(litellm.Timeout):
-            await litellm.acompletion(world.model, conversation(marker), temperature=0.5, timeout=0.5)
+            await litellm.acompletion(world.model, conversation(marker), timeout=0.5, **world.tables.odd)
         os.kill(pid, signal.SIGCONT)
         await world.is_exact()
         assert pids() == {pid}
-    assert world.bodies(marker) == []
+    assert world.is_shared or world.bodies(marker) == []
 
 
 @ON_FAKE
@@ -173,6 +168,7 @@ def test_close_ends_even_a_process_that_ignores_everything(world: World) -> None
         litellm.completion(world.model, conversation(world.marker("text")))
 
 
+@ON_CLAUDE
 @ON_FAKE
 async def test_a_process_that_cannot_forget_is_not_used_again(world: World) -> None:
     """The request itself was fine."""
@@ -206,6 +202,23 @@ async def test_a_process_killed_in_mid_answer_is_an_error(world: World) -> None:
         assert "Signal 9 ended it" in str(caught.value)
         await world.is_exact()
         assert len(pids()) == 1
+
+
+@SHARED
+@pytest.mark.requirement("processes:failed")
+async def test_a_process_that_is_killed_fails_all_its_turns_and_is_replaced(world: World) -> None:
+    """Each of them is told so, and the next request meets another process."""
+    markers = [world.marker("slow", n=600, delay=0.1) for _ in range(3)]
+    with world.settings(**MAX_PROCESSES), anyio.fail_after(BOUND):
+        tasks = [asyncio.create_task(failure(world, marker, max_retries=0)) for marker in markers]
+        for marker in markers:
+            await anyio.to_thread.run_sync(world.arrives, marker)
+        kill(pids())
+        errors = await asyncio.gather(*tasks)
+        await world.is_exact()
+        assert world.processes_started == 2
+    assert {type(error) for error in errors} == {CLIExited}
+    assert [len(world.bodies(marker)) for marker in markers] == [1, 1, 1]
 
 
 async def test_a_process_killed_while_idle_is_nobodys_trouble(world: World) -> None:
@@ -245,14 +258,15 @@ async def test_an_api_out_of_reach_is_an_error(world: World) -> None:
 @ON_FAKE
 async def test_a_process_that_does_not_start_is_an_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the reason in the process's own words; once it starts again, all is well."""
-    marker = world.marker("text")
-    with world.settings(**MAX_PROCESSES, CLAUDE_CODE__PASS_ENV="FAKE_CLAUDE_FAIL_START"), anyio.fail_after(BOUND):
-        monkeypatch.setenv("FAKE_CLAUDE_FAIL_START", "1")
+    marker, variable = world.marker("text"), f"FAKE_{world.parts.executable.upper()}_FAIL_START"
+    with world.settings(**MAX_PROCESSES, PASS_ENV=variable), anyio.fail_after(BOUND):
+        monkeypatch.setenv(variable, "1")
         for _ in range(2):
             error = await failure(world, marker)
-            assert (type(error), error.evidence) == (CLIExited, "fake claude: failed to start on request")
+            assert type(error) is CLIExited
+            assert error.evidence == f"fake {world.parts.executable}: failed to start on request"
             assert pids() == set()
-        monkeypatch.delenv("FAKE_CLAUDE_FAIL_START")
+        monkeypatch.delenv(variable)
         await world.is_exact()
     assert world.bodies(marker) == []
 
@@ -262,8 +276,9 @@ async def test_a_slow_start_is_waited_for_as_long_as_the_caller_has_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who cannot wait gets a Timeout; the process goes on starting, and serves the next."""
-    with world.settings(**MAX_PROCESSES, CLAUDE_CODE__PASS_ENV="FAKE_CLAUDE_START_DELAY"), anyio.fail_after(BOUND):
-        monkeypatch.setenv("FAKE_CLAUDE_START_DELAY", "3")
+    variable = f"FAKE_{world.parts.executable.upper()}_START_DELAY"
+    with world.settings(**MAX_PROCESSES, PASS_ENV=variable), anyio.fail_after(BOUND):
+        monkeypatch.setenv(variable, "3")
         with pytest.raises(litellm.Timeout):
             await litellm.acompletion(world.model, conversation(world.marker("text")), timeout=1)
         await world.is_exact()
@@ -272,15 +287,16 @@ async def test_a_slow_start_is_waited_for_as_long_as_the_caller_has_time(
 
 async def test_a_cli_that_is_uninstalled_is_an_error_that_says_how_to_mend_it(world: World, tmp_path: Path) -> None:
     """Between two requests; after the installation the next request works."""
-    executable = tmp_path / "claude"
-    installed = real_cli("claude") if world.kind == "real" else testing.fakes_folder() / "claude"
+    name = world.parts.executable
+    executable = tmp_path / name
+    installed = real_cli(name) if world.kind == "real" else testing.fakes_folder() / name
     executable.symlink_to(installed)
-    with world.settings(**MAX_PROCESSES, CLAUDE_CODE__EXECUTABLE=str(executable)), anyio.fail_after(BOUND):
+    with world.settings(**MAX_PROCESSES, EXECUTABLE=str(executable)), anyio.fail_after(BOUND):
         await world.is_exact()
         executable.unlink()
         error = await failure(world, world.marker("text"))
         assert isinstance(error, CLINotFound)
-        assert "npm install -g @anthropic-ai/claude-code" in str(error)
+        assert world.parts.install_command in str(error)
         executable.symlink_to(installed)
         await world.is_exact()
 

@@ -11,25 +11,13 @@ import litellm
 import pytest
 
 import tests.conformance
+from tests.conformance.conversations import user
 from tests.conformance.requirements import MARKERS, REQUIREMENTS, matrix, with_matrix
-from tests.conformance.world import World, user
+from tests.conformance.table import KINDS, WORLDS, runs_with
+from tests.conformance.world import World
 from uutel_bridge.core import registry
 
 README = Path(__file__).parents[2] / "README.md"
-WORLDS = {"claude-code": ("fake", "real"), "codex": ("fake codex", "real codex")}
-REFUSED = [
-    pytest.param(kind, provider, name, marks=[pytest.mark.real_cli] if kind.startswith("real") else [])
-    for provider, kinds in WORLDS.items()
-    for kind in kinds
-    for name, requirement in REQUIREMENTS.items()
-    if provider in requirement.not_on
-]
-
-
-def provider_of(module: str) -> str:
-    """Whose promises the tests of a file keep: `test_codex_*.py` are Codex's, files that name nobody Claude Code's."""
-    named = (name for name in registry.provider_names() if module.startswith(f"test_{name.replace('-', '_')}_"))
-    return next(named, "claude-code")
 
 
 def claimed() -> set[tuple[str, str]]:
@@ -37,12 +25,24 @@ def claimed() -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for module in pkgutil.iter_modules(tests.conformance.__path__):
         if module.name.startswith("test_"):
-            provider = provider_of(module.name)
-            for value in vars(import_module(f"{tests.conformance.__name__}.{module.name}")).values():
-                marks: list[pytest.Mark] = getattr(value, "pytestmark", [])
-                if not {"skip", "xfail"} & {mark.name for mark in marks}:
-                    found.update((provider, name) for mark in marks if mark.name == "requirement" for name in mark.args)
+            rows = vars(import_module(f"{tests.conformance.__name__}.{module.name}"))
+            common: Any = rows.get("pytestmark", [])
+            common = common if isinstance(common, list) else [common]
+            for value in rows.values():
+                marks = [*(each.mark for each in common), *getattr(value, "pytestmark", [])]
+                found.update((cls.provider, name) for cls in WORLDS.values() for name in kept_by(cls, marks))
     return found
+
+
+def kept_by(cls: type[World], marks: list[pytest.Mark]) -> set[str]:
+    """The requirements that a test with these marks keeps for a provider."""
+    if {"skip", "xfail"} & {mark.name for mark in marks} or not any(runs_with(cls, kind, marks) for kind in KINDS):
+        return set()
+    names = {name for mark in marks if mark.name == "requirement" for name in mark.args}
+    cases = [case for mark in marks if mark.name == "parametrize" for case in mark.args[1] if hasattr(case, "marks")]
+    for case in cases:  # a case may keep something of its own
+        names |= kept_by(cls, [mark for mark in case.marks if mark.name != "parametrize"])
+    return names
 
 
 def test_every_requirement_is_claimed_by_a_test() -> None:
@@ -66,13 +66,13 @@ def test_exceptions_are_those_of_providers_that_exist() -> None:
         assert bool(requirement.params) == bool(requirement.not_on)
 
 
-@pytest.mark.parametrize(("world", "provider", "name"), REFUSED, indirect=["world"], scope="package")
-async def test_what_is_not_supported_is_refused(world: World, provider: str, name: str) -> None:
+@pytest.mark.each("name", "refused")
+async def test_what_is_not_supported_is_refused(world: World, name: str) -> None:
     """By the call itself. If this fails, it may have come to work: the manifest should say so."""
     started, asked = world.processes_started, len(world.api.requests)
-    request: dict[str, Any] = {"messages": [user("Hello")], **REQUIREMENTS[name].params}
+    request: dict[str, Any] = {"messages": [user("Hello")], **world.tables.refused[name]}
     with pytest.raises(litellm.BadRequestError):  # the base of UnsupportedParamsError
-        await litellm.acompletion(f"uutel/{provider}/{registry.parts(provider).default_model}", **request)
+        await litellm.acompletion(world.named(world.parts.default_model), **request)
     assert (world.processes_started, len(world.api.requests)) == (started, asked)
 
 

@@ -10,8 +10,9 @@ import anyio
 import litellm
 import pytest
 
-from tests.conformance.test_wire import MEDIA
-from tests.conformance.world import World, assistant, call, function, result, system, user
+from tests.conformance.conversations import assistant, call, function, numbered, result, system, user
+from tests.conformance.samples import IMAGE
+from tests.conformance.world import World
 
 TOOLS = [function("alpha", "The first."), function("beta", "The second.")]
 WAYS = ("whole", "stream")
@@ -35,31 +36,19 @@ def calls_of(message: Any) -> list[tuple[str, str]]:
     return [(each.function.name, each.function.arguments) for each in message.tool_calls or []]
 
 
-ANSWERS = {
-    "tools": ("Let me look. ", [("alpha", '{"n": 0}'), ("beta", '{"n": 1}')], "tool_calls"),
-    "tools n=5": ("Let me look. ", [(("alpha", "beta")[n % 2], f'{{"n": {n}}}') for n in range(5)], "tool_calls"),
-    "tool": (None, [("alpha", WHERE)], "tool_calls"),
-    "tool_noargs": (None, [("alpha", "{}")], "tool_calls"),
-    "tool_badargs": (None, [("alpha", '{"city": Oslo, ')], "tool_calls"),
-    "tool_unknown": (None, [("mcp__nobody__nothing", WHERE)], "tool_calls"),
-    "tool_cut": (None, [("alpha", '{"city": ')], "length"),
-    "text": ("part0 part1 part2 part3 ", [], "stop"),
-}
-
-
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("scenario", ANSWERS)
+@pytest.mark.each("scenario", "called")
 @pytest.mark.requirement("tools:calls")
 async def test_calls_come_back_as_the_model_made_them(world: World, scenario: str, way: str) -> None:
     """Names, arguments valid or not, the text before them; and the model was asked once."""
     name, *given = scenario.split()
     marker = world.marker(name, pause=0.3, **dict(each.split("=") for each in given))
     choice = await ask(way, world, [user(marker)])
-    text, calls, finish = ANSWERS[scenario]
-    assert (choice.message.content, calls_of(choice.message), choice.finish_reason) == (text, calls, finish)
+    assert (choice.message.content, calls_of(choice.message), choice.finish_reason) == world.tables.called[scenario]
     ids = [each.id for each in choice.message.tool_calls or []]
     assert len(set(ids)) == len(ids)
-    assert all(each.startswith("toolu_") for each in ids)
+    assert all(each.startswith(world.call_prefix) for each in ids)
+    await ask(way, world, [user(world.marker("text"))])
     world.body(marker)
 
 
@@ -77,12 +66,13 @@ async def test_calls_are_streamed_piece_by_piece(world: World) -> None:
         assert first.function.arguments + "".join(piece.function.arguments for piece in more) == f'{{"n": {index}}}'
 
 
+@pytest.mark.on("calls in pieces")
 @pytest.mark.requirement("tools:calls:streamed")
 async def test_a_call_begins_while_the_model_is_far_from_its_end(world: World) -> None:
     """Arguments are not held back for the whole call; and who leaves amid them leaves nothing behind."""
     marker = world.marker("tool_slow", n=1000)
     messages = [system("Be exact."), user(marker)]
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"), anyio.fail_after(60):
+    with world.settings(MAX_PROCESSES="1"), anyio.fail_after(60):
         stream: Any = await litellm.acompletion(world.model, messages, tools=TOOLS, stream=True)
         async for chunk in stream:
             if chunk.choices[0].delta.tool_calls:
@@ -99,116 +89,80 @@ SCHEMA: dict[str, Any] = {
     "$defs": {"node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}},
     "properties": {
         "node": {"$ref": "#/$defs/node"},
-        "either": {"anyOf": [{"type": "string", "enum": ["a", "ä"]}, {"type": "null"}], "default": None},
-        "list": {"type": "array", "items": {"type": "number", "minimum": 0.5}, "minItems": 1, "description": "é\u2028"},
+        "either": {"anyOf": [{"type": "string", "enum": ["a", "ä"]}, {"type": "null"}]},
+        "list": {"type": "array", "items": {"type": "number"}, "description": "é\u2028"},
     },
     "required": ["node"],
     "additionalProperties": False,
-    "title": "Everything",
 }
 
 
 @pytest.mark.requirement("tools:schema")
 async def test_functions_arrive_whole(world: World) -> None:
-    """Names, long descriptions and schemas with all that JSON Schema has, and no other function with them."""
+    """Names, long descriptions and schemas, and no other function with them."""
     marker = world.marker("text")
     given = [function("everything", "Long. " * 1000, **SCHEMA), function("bare", "")]
     given[1]["function"].pop("parameters")
     await litellm.acompletion(world.model, [user(marker)], tools=given)
     tools = world.body(marker).tools
     assert set(tools) == {"everything", "bare"}
-    assert tools["everything"]["description"] == "Long. " * 1000
-    assert tools["everything"]["input_schema"] == SCHEMA
-    assert tools["bare"]["input_schema"] == {"type": "object", "properties": {}}
+    assert tools["everything"] == ("Long. " * 1000, SCHEMA)
+    assert tools["bare"].schema == {"type": "object", "properties": {}}
 
 
 NAMES = ("a", "x" * 64, "a__b", "_a", "-a", "A-1_b", "mcp__t1__x", "get_weather", "9")
 
 
-@pytest.mark.parametrize("names", [NAMES, ("a.b", "a/b", "a b", "ä", "y" * 100)], ids=["legal", "beyond OpenAI's own"])
+@pytest.mark.parametrize(
+    "names",
+    [NAMES, ("exec_command", "apply_patch", "wait", "Bash", "Read"), ("a.b", "a/b", "a b", "ä", "y" * 100)],
+    ids=["legal", "those of a CLI's own", "beyond OpenAI's own"],
+)
 @pytest.mark.requirement("tools:names")
 async def test_any_name_survives_the_round_trip(world: World, names: tuple[str, ...]) -> None:
     """To the model, back in its calls, and to the model again in the history."""
     first, after = world.marker("tools", n=len(names)), world.marker("text")
     tools = [function(name) for name in names]
     choice = await ask("whole", world, [user(first)], tools=tools)
-    assert {name for name, _ in calls_of(choice.message)} == set(names)
+    assert sorted(name for name, _ in calls_of(choice.message)) == sorted(names)
     told = [result(each.id, "done") for each in choice.message.tool_calls]
     await ask("whole", world, [user(first), choice.message, *told, user(after)], tools=tools)
     body = world.body(after)
-    used = [block["name"] for _, blocks in body.blocks for block in blocks if block["type"] == "tool_use"]
-    assert sorted(used) == sorted(body.tools)
-    assert len(used) == len(names)
+    assert sorted(each.name for each in body.calls) == sorted(body.tools)
+    assert len(body.calls) == len(names)
 
 
-IMAGE_PART, IMAGE_BLOCK = MEDIA["image"]
-SAID: dict[str, Any] = {"type": "text", "text": "Let me look."}
-
-
-def used(call_id: str, name: str, **given: Any) -> dict[str, Any]:
-    """A call as the model sees it."""
-    return {"type": "tool_use", "id": call_id, "name": name, "input": given}
-
-
-def told(call_id: str, content: Any) -> dict[str, Any]:
-    """A result as the model sees it."""
-    return {"type": "tool_result", "tool_use_id": call_id, "content": content}
-
-
-HISTORIES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[dict[str, Any]]]]]] = {
-    "in another order than the calls": (
-        [assistant("Let me look.", call("c1", "alpha", '{"n": 1}'), call("c2", "beta")), result("c2", "two"),
-         result("c1", "one")],
-        [("assistant", [SAID, used("c1", "alpha", n=1), used("c2", "beta")]),
-         ("user", [told("c2", "two"), told("c1", "one")])],
-    ),
-    "with images": (
-        [assistant(None, call("c1", "alpha")), result("c1", [{"type": "text", "text": "Look:"}, IMAGE_PART])],
-        [("assistant", [used("c1", "alpha")]),
-         ("user", [told("c1", [{"type": "text", "text": "Look:"}, IMAGE_BLOCK])])],
-    ),
-    "of 200 kB": (
-        [assistant(None, call("c1", "alpha")), result("c1", "wörd \U0001f600\n" * 16_000)],
-        [("assistant", [used("c1", "alpha")]), ("user", [told("c1", "wörd \U0001f600\n" * 16_000)])],
-    ),
-    "empty": (
-        [assistant("", call("c1", "alpha")), result("c1", "")],
-        [("assistant", [used("c1", "alpha")]), ("user", [told("c1", "")])],
-    ),
-    "that look like commands": (
-        [assistant(None, call("/clear", "alpha", '{"n": "@/etc/hosts"}')), result("/clear", "/clear @/etc/hosts")],
-        [("assistant", [used("_clear", "alpha", n="@/etc/hosts")]), ("user", [told("_clear", "/clear @/etc/hosts")])],
-    ),
-    "and more from the user": (
-        [assistant(None, call("c1", "alpha"), call("c2", "alpha")), result("c1", "one"), result("c2", "two"),
-         user("Go on."), user([{"type": "text", "text": "See:"}, IMAGE_PART])],
-        [("assistant", [used("c1", "alpha"), used("c2", "alpha")]),
-         ("user", [told("c1", "one"), told("c2", "two"), {"type": "text", "text": "Go on."},
-                   {"type": "text", "text": "See:"}, IMAGE_BLOCK])],
-    ),
-    "whose ids were used before": (
-        [assistant(None, call("c1", "alpha")), result("c1", "one"), assistant(None, call("c1", "beta")),
-         result("c1", "two")],
-        [("assistant", [used("c1", "alpha")]), ("user", [told("c1", "one")]),
-         ("assistant", [used("c1-2", "beta")]), ("user", [told("c1-2", "two")])],
-    ),
-    "whose ids are counted": (
-        [assistant(None, call("c", "alpha")), result("c", "0"),
-         assistant(None, call("c_1", "alpha"), call("c_2", "beta")), result("c_1", "1"), result("c_2", "2")],
-        [("assistant", [used("c", "alpha")]), ("user", [told("c", "0")]),
-         ("assistant", [used("c_1-2", "alpha"), used("c_2-2", "beta")]),
-         ("user", [told("c_1-2", "1"), told("c_2-2", "2")])],
-    ),
-    "to calls that were no JSON": (
-        [assistant(None, call("c1", "alpha", '{"n": ')), result("c1", "That is no JSON.")],
-        [("assistant", [used("c1", "alpha", INVALID_JSON='{"n": ')]), ("user", [told("c1", "That is no JSON.")])],
-    ),
-    "to calls of functions that are gone": (
-        [assistant(None, call("c1", "gone")), result("c1", "one"), assistant("Fine."), user("And?")],
-        [("assistant", [used("c1", "gone")]), ("user", [told("c1", "one")]),
-         ("assistant", [{"type": "text", "text": "Fine."}]), ("user", [{"type": "text", "text": "And?"}])],
-    ),
-}  # fmt: skip
+HISTORIES: dict[str, list[Any]] = {
+    "in another order than the calls": [
+        assistant("Let me look.", call("c1", "alpha", '{"n": 1}'), call("c2", "beta")),
+        result("c2", "two"),
+        result("c1", "one"),
+    ],
+    "with images": [
+        assistant(None, call("c1", "alpha")),
+        result("c1", [{"type": "text", "text": "Look:"}, IMAGE]),
+    ],
+    "of 200 kB": [assistant(None, call("c1", "alpha")), result("c1", "wörd \U0001f600\n" * 16_000)],
+    "empty": [assistant("", call("c1", "alpha")), result("c1", "")],
+    "and more from the user": [
+        assistant(None, call("c1", "alpha"), call("c2", "alpha")),
+        result("c1", "one"),
+        result("c2", "two"),
+        user("Go on."),
+        user([{"type": "text", "text": "See:"}, IMAGE]),
+    ],
+    "that look like commands": [
+        assistant(None, call("c1", "alpha", '{"n": "@/etc/hosts"}')),
+        result("c1", "/clear @/etc/hosts"),
+    ],
+    "to calls that were no JSON": [assistant(None, call("c1", "alpha", '{"n": ')), result("c1", "That is no JSON.")],
+    "to calls of functions that are gone": [
+        assistant(None, call("c1", "gone")),
+        result("c1", "one"),
+        assistant("Fine."),
+        user("And?"),
+    ],
+}
 
 
 @pytest.mark.parametrize("name", HISTORIES)
@@ -216,9 +170,31 @@ HISTORIES: dict[str, tuple[list[dict[str, Any]], list[tuple[str, list[dict[str, 
 async def test_results_are_turns_of_the_conversation(world: World, name: str) -> None:
     """Results in any order, of any kind, with text after them, reach the model paired with their calls."""
     marker = world.marker("text")
-    messages, blocks = HISTORIES[name]
-    await ask("whole", world, [user(marker), *messages])
-    assert world.body(marker).blocks == [("user", [{"type": "text", "text": marker}]), *blocks]
+    messages = [user(marker), *HISTORIES[name]]
+    await ask("whole", world, messages)
+    assert numbered(world.body(marker).conversation) == world.seen(messages)
+
+
+IDS: dict[str, list[list[str]]] = {
+    "as they are": [["c1", "c2"], ["call_3"]],
+    "used before": [["c1"], ["c1"]],
+    "counted": [["c"], ["c_1", "c_2"]],
+    "that look like commands": [["/clear"], ["@/etc/hosts", "a b"]],
+}
+
+
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.requirement("tools:history:results")
+async def test_each_call_has_an_id_of_its_own(world: World, name: str) -> None:
+    """However the caller counts them: every result is that of its call, and what is unique stays as it is."""
+    marker = world.marker("text")
+    messages = [user(marker)]
+    for ids in IDS[name]:
+        messages += [assistant(None, *(call(each, "alpha") for each in ids)), *(result(each, each) for each in ids)]
+    await ask("whole", world, messages)
+    body = world.body(marker)
+    assert numbered(body.conversation) == world.seen(messages)
+    assert [each.id for each in body.calls] == world.tables.ids[name]
 
 
 @pytest.mark.requirement("tools:history:without")
@@ -228,59 +204,29 @@ async def test_a_conversation_with_calls_goes_on_without_functions(world: World)
     messages = [user("Go."), assistant(None, call("c1", "alpha")), result("c1", "one"), user(marker)]
     await litellm.acompletion(world.model, messages)
     body = world.body(marker)
-    assert body.raw["tools"] == []
-    assert [block["type"] for _, blocks in body.blocks for block in blocks] == [
-        "text",
-        "tool_use",
-        "tool_result",
-        "text",
-    ]
+    assert body.tools == {}
+    assert numbered(body.conversation) == world.seen(messages)
 
 
-CHOICES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
-    "auto": ({"tool_choice": "auto"}, None),
-    "none": ({"tool_choice": "none"}, {"type": "none"}),
-    "required": ({"tool_choice": "required"}, {"type": "any"}),
-    "named": ({"tool_choice": {"type": "function", "function": {"name": "beta"}}}, {"type": "tool", "name": "beta"}),
-    "one at a time": ({"parallel_tool_calls": False}, {"type": "auto", "disable_parallel_tool_use": True}),
-    "exactly one": (
-        {"tool_choice": "required", "parallel_tool_calls": False},
-        {"type": "any", "disable_parallel_tool_use": True},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", CHOICES)
-@pytest.mark.requirement(
-    "tools:choice:auto", "tools:choice:none", "tools:choice:required", "tools:choice:named", "tools:parallel:off"
-)
-async def test_how_to_choose_among_functions_is_told(world: World, name: str) -> None:
-    """Forced calls exclude reasoning, as the vendor has it; the request after is free again."""
-    marker, after = world.marker("tools"), world.marker("tools")
-    given, expected = CHOICES[name]
-    choice = await ask("whole", world, [user(marker)], **given)
-    body = world.body(marker).raw
-    chosen = body.get("tool_choice")
-    if chosen and "name" in chosen:
-        chosen = {**chosen, "name": chosen["name"].rpartition("__")[2]}
-    assert chosen == expected
-    assert ("thinking" in body) == (expected is None or expected["type"] in {"auto", "none"})
-    counts = {"none": 0, "one at a time": 1, "exactly one": 1}
-    assert len(choice.message.tool_calls or []) == counts.get(name, 2)
-    await ask("whole", world, [user(after)])
-    assert "tool_choice" not in world.body(after).raw
-    assert "thinking" in world.body(after).raw
+@pytest.mark.requirement("tools:choice:auto", "tools:choice:none")
+async def test_who_forbids_calls_gets_none(world: World) -> None:
+    """The request after is free again."""
+    for given, count in (("none", 0), ("auto", 2), ("none", 0), (None, 2)):
+        marker = world.marker("tools")
+        choice = await ask("whole", world, [user(marker)], **({"tool_choice": given} if given else {}))
+        assert len(calls_of(choice.message)) == count
+        world.body(marker)
 
 
 @pytest.mark.requirement("tools:isolated")
 async def test_functions_of_one_request_are_not_those_of_the_next(world: World) -> None:
     """One process, many sets of functions, in turn, again and none: each request has exactly its own."""
     sets = [("a",), ("a", "b"), (), ("b",), ("a",), ("c", "d", "e"), ("a", "b"), (), ("a",)]
-    with world.settings(CLAUDE_CODE__MAX_PROCESSES="1"):
+    with world.settings(MAX_PROCESSES="1"):
         for names in sets:
             marker = world.marker("tools" if names else "text")
             choice = await ask("whole", world, [system("Be exact."), user(marker)], tools=[function(n) for n in names])
-            assert set(world.body(marker).tools) == set(names)
+            assert list(world.body(marker).tools) == list(names)
             assert {name for name, _ in calls_of(choice.message)} <= set(names)
         assert world.processes_started == 1
 
@@ -324,7 +270,8 @@ async def test_an_agent_goes_on_until_it_is_done(world: World) -> None:
         messages += [choice.message, *(result(each.id, f"{step}") for each in choice.message.tool_calls)]
     choice = await ask("whole", world, messages)
     assert choice.message.content == "done after 10 steps"
-    cached = [body.up_to_breakpoint for body in world.bodies(marker)]
-    assert [len(messages) for messages in cached] == [3 + 2 * step for step in range(11)]
+    cached = [body.cached for body in world.bodies(marker)]
+    assert len(cached) == 11
     for before, after in pairwise(cached):
         assert before == after[: len(before)]
+        assert len(after) == len(before) + world.step

@@ -1,62 +1,265 @@
-"""The world that a conformance test runs in: a CLI, fake or real, and what the model would have seen of it."""
+"""The world that a conformance test runs in: a CLI, fake or real, and what the model would have seen of it.
+
+A provider is a `World` and a `Body` of its own in one file, named in `WORLDS` of table.py.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import litellm
 import pytest
 
 import uutel_bridge
+from tests.conformance.conversations import Call, Text, Turn, system, user
 from tests.conformance.processes import wait_until_unused
-from tests.emulators.messages_api import MessagesAPI
+from tests.conformance.tables import Tables
 from tests.emulators.recording import Emulator, Recorded
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
+from uutel_bridge.core import registry
 from uutel_bridge.core.bridge import ProviderStatus
+from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.pool import Snapshot
+from uutel_bridge.core.provider import AnyParts
 
 REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
 
-ON_FAKE = pytest.mark.parametrize("world", ["fake"], indirect=True, scope="package")
-"""For what only the fake can be told to do."""
+ON_FAKE = pytest.mark.on("fake")
+"""For what only a fake can be told to do."""
+
+ONE_AT_A_TIME = pytest.mark.on("one at a time")
+"""For what is so where a process answers one request after another."""
+SHARED = pytest.mark.on("shared")
+"""For what is so where it answers many at once."""
+CORE = pytest.mark.on("claude-code", "fake")
+"""For what is the core's alone, and costs much: one world is enough, where a row like it runs in the others."""
 
 _ids = count(1)
 
 
+class Tool(NamedTuple):
+    """A function as the model is told of it."""
+
+    description: str
+    schema: dict[str, Any]
+
+
+class Body(ABC):
+    """A request to a vendor's API without what the CLI adds to every one of them."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.raw: dict[str, Any] = recorded.body
+        self.headers = recorded.headers
+
+    @property
+    @abstractmethod
+    def model(self) -> str:
+        """The model's full name."""
+
+    @property
+    @abstractmethod
+    def system(self) -> list[str]:
+        """The caller's instructions."""
+
+    @property
+    @abstractmethod
+    def conversation(self) -> list[Turn]:
+        """Who said what, in tests.conformance.conversations' words; what does not fit these, as the vendor has it."""
+
+    @property
+    @abstractmethod
+    def tools(self) -> dict[str, Tool]:
+        """The functions that the model may call, by their names, in their order."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """All but the conversation and the CLI's ids, in the vendor's own words."""
+
+    @property
+    @abstractmethod
+    def effort(self) -> str | None:
+        """How hard the model is to think, in the vendor's own word; None where it is not told."""
+
+    @property
+    @abstractmethod
+    def schema(self) -> dict[str, Any] | None:
+        """The JSON Schema that the vendor holds the answer to."""
+
+    @property
+    @abstractmethod
+    def key(self) -> str | None:
+        """The API key that pays; None: the stored login does, alone."""
+
+    @property
+    @abstractmethod
+    def cached(self) -> list[str]:
+        """What the prompt cache goes by: functions, instructions, then the conversation bit by bit."""
+
+    @property
+    def turns(self) -> list[tuple[str, list[str]]]:
+        """Role and texts of each turn; of what is no text, its kind."""
+        return [(role, [_in_short(item) for item in items]) for role, items in self.conversation]
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls in the conversation, in their order."""
+        return [item for _, items in self.conversation for item in items if isinstance(item, Call)]
+
+    @property
+    def text(self) -> str:
+        """All of it, for what must not be in there."""
+        return json.dumps(self.raw, ensure_ascii=False)
+
+
+def _in_short(item: Any) -> str:
+    return item.text if isinstance(item, Text) else type(item).__name__.lower()
+
+
 @dataclass
-class World:
+class World(ABC):
     """One CLI against the emulator of its vendor's API."""
+
+    provider: ClassVar[str]
+    """As in `uutel/<provider>/<model>`."""
+    tables: ClassVar[Tables]
+    traits: ClassVar[frozenset[str]] = frozenset()
+    """What rows can be marked with, beside the kind and the provider.
+
+    `one at a time`: a process answers one request after another; `shared`: many at once.
+    `calls in pieces`: a call's arguments come as the model writes them.
+    `links`: the vendor fetches what an image's address leads to.
+    `measures`: the CLI itself refuses what is too long.
+    """
+    api_class: ClassVar[type[Emulator]]
+    body_class: ClassVar[type[Body]]
+    handler: ClassVar[type]
+    """What LiteLLM registers."""
+    used_model: ClassVar[str]
+    """The model that the tests ask, if they do not say otherwise."""
+    other_model: ClassVar[str]
+    login: ClassVar[str]
+    """The login's file, below the home folder."""
+    secrets: ClassVar[tuple[str, ...]]
+    """What is in there, and must not leave it but for the API."""
+    address: ClassVar[str]
+    """The vendor's own variable for the address of its API."""
+    notes: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the names of files that the CLI writes wherever it runs."""
+    lookups: ClassVar[frozenset[str]] = frozenset()
+    """What the CLI may ask the API beside the model: paths."""
+    login_command: ClassVar[str]
+    overloaded: ClassVar[str]
+    """The scenario of a 503, or what the vendor has for it, that `times=` may end."""
+    patience: ClassVar[str] = ""
+    """Where the seconds stand that a process has to forget a request; empty where it need not."""
+    long: ClassVar[str] = ""
+    """Where the number of turns stands from which a conversation goes another way; empty where all go the same."""
+    changing: ClassVar[frozenset[str]]
+    """Headers and fields that are another in each request."""
+    elsewhere: ClassVar[frozenset[str]] = frozenset()
+    """Where the CLI may try to get to besides."""
+    machine_mode: ClassVar[str]
+    """A word that is on the CLI's command line."""
+    id_prefix: ClassVar[str] = ""
+    """How the id of an answer begins, where it is the vendor's."""
+    call_prefix: ClassVar[str] = ""
+    """How the ids of calls begin."""
+    step: ClassVar[int]
+    """Bits of a conversation, as `Body.cached` has them, that two calls and their results are."""
+    price: ClassVar[float]
+    """Of an answer of the scenario `usage`, in US dollars, where the vendor tells one."""
 
     kind: str
     """`fake` or `real`."""
-    model: str
-    """A model's full name: `uutel/claude-code/sonnet`."""
     api: Emulator
     proxy: RefusingProxy
     home: Path
+
+    @classmethod
+    def environment(cls, api: Emulator) -> dict[str, str]:
+        """Variables for the tests beside those that every provider has."""
+        return {}
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """A setting of the provider's, as a variable."""
+        return f"UUTEL_{cls.provider.upper().replace('-', '_')}__{name}"
+
+    @classmethod
+    @contextmanager
+    def opened(cls, kind: str) -> Iterator[World]:
+        """The CLI, fake or real, logged in with a made-up token, with no way off this machine."""
+        name = registry.parts(cls.provider).executable
+        executable = real_cli(name) if kind == "real" else testing.fakes_folder() / name
+        with testing.fake_clis() as home, cls.api_class() as api, RefusingProxy() as proxy:
+            os.environ |= {
+                cls.variable("EXECUTABLE"): str(executable),
+                cls.variable("API_BASE"): api.url,
+                cls.variable("SPARES"): "0",
+                cls.variable("MAX_PROCESSES"): "3",
+                **cls.environment(api),
+                **proxy.environment,
+            }
+            yield cls(kind, api, proxy, home)
+            uutel_bridge.close()
+            assert set(proxy.attempts) <= cls.elsewhere, f"tried to leave the machine: {proxy.attempts}"
+            wait_until_unused(home)
+
+    @property
+    def parts(self) -> AnyParts:
+        """The provider."""
+        return registry.parts(self.provider)
+
+    @property
+    def model(self) -> str:
+        """A model's full name: `uutel/claude-code/sonnet`."""
+        return self.named(self.used_model)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether a process answers many requests at once."""
+        return "shared" in self.traits
+
+    def named(self, model: str) -> str:
+        """How LiteLLM calls one of the provider's models."""
+        return f"uutel/{self.provider}/{model}"
 
     def marker(self, scenario: str, **parameters: object) -> str:
         """The words that make the model play a scenario, different each time so that requests can be told apart."""
         given = {**parameters, "id": next(_ids)}
         return f"[[scenario:{' '.join([scenario, *(f'{name}={value}' for name, value in given.items())])}]]"
 
-    def bodies(self, marker: str) -> list[Body]:
+    def bodies(self, marker: str) -> list[Any]:
         """What the model was sent with this marker in it, in order."""
-        return [Body(recorded) for recorded in self.api.of(marker)]
+        return [self.body_class(recorded) for recorded in self.api.of(marker)]
 
-    def body(self, marker: str) -> Body:
+    def body(self, marker: str) -> Any:
         """What the model was sent, once."""
         (body,) = self.bodies(marker)
         return body
+
+    @abstractmethod
+    def seen(self, messages: list[Any]) -> list[Turn]:
+        """The conversation that the model is to see for the caller's messages; a call's id is its place."""
+
+    def be_impatient(self, patch: pytest.MonkeyPatch) -> None:
+        """Give a process half a second to forget a request."""
+        if self.patience:
+            patch.setattr(self.patience, 0.5)
+
+    @abstractmethod
+    def check_usage(self, usage: Any) -> None:
+        """Assert what else the vendor counts of the scenario `usage`."""
 
     def arrives(self, marker: str) -> None:
         """Wait until the model is asked with this marker."""
@@ -77,16 +280,21 @@ class World:
     def wire(self, marker: str) -> dict[str, Any]:
         """All of a request, once, but for what is different in each: comparable with any other."""
         body = self.body(marker)
-        fields = {name: value for name, value in body.raw.items() if name != "metadata"}
-        changing = {"content-length", "host", "x-claude-code-session-id", "x-client-request-id"}
-        headers = {name: value for name, value in body.headers.items() if name not in changing}
-        text = json.dumps({"body": fields, "headers": headers}, ensure_ascii=False)
-        return json.loads(text.replace(marker, "MARKER"))
+        parts = {"body": body.raw, "headers": body.headers}
+        stable = {
+            part: {name: value for name, value in fields.items() if name not in self.changing}
+            for part, fields in parts.items()
+        }
+        return json.loads(self.stable(json.dumps(stable, ensure_ascii=False).replace(marker, "MARKER")))
+
+    def stable(self, text: str) -> str:
+        """The same without what the CLI makes up for each request."""
+        return text
 
     @property
     def status(self) -> ProviderStatus:
         """How the provider stands."""
-        (status,) = [each for each in uutel_bridge.status() if each.name == self.model.split("/")[1]]
+        (status,) = [each for each in uutel_bridge.status() if each.name == self.provider]
         return status
 
     @property
@@ -100,113 +308,33 @@ class World:
         return self.processes.started_total
 
     @contextmanager
-    def settings(self, **variables: str) -> Iterator[None]:
-        """Other `UUTEL_*` variables for a while; the bridge starts afresh, before and after."""
+    def settings(self, **values: str) -> Iterator[None]:
+        """Other settings for a while, the provider's or `SECTION__NAME`; the bridge starts afresh, before and after."""
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in variables.items():
-                patch.setenv(f"UUTEL_{name}", value)
+            for name, value in values.items():
+                patch.setenv(f"UUTEL_{name}" if "__" in name else self.variable(name), value)
             uutel_bridge.close()
             yield
         uutel_bridge.close()
 
+    def hostile_home(self, home: Path, canary: Path) -> None:
+        """Fill a home with everything that changes what the CLI does; what runs leaves a canary."""
+        for name, content in self.hostile_files(home, canary).items():
+            path = home / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
 
-def system(text: str) -> dict[str, Any]:
-    """A message that instructs."""
-    return {"role": "system", "content": text}
-
-
-def user(content: Any) -> dict[str, Any]:
-    """A message of the user's: text, or a list of parts."""
-    return {"role": "user", "content": content}
-
-
-def assistant(text: str | None, *calls: dict[str, Any]) -> dict[str, Any]:
-    """An answer of the model's."""
-    return {"role": "assistant", "content": text, **({"tool_calls": list(calls)} if calls else {})}
+    @abstractmethod
+    def hostile_files(self, home: Path, canary: Path) -> dict[str, str]:
+        """These files, by their names from there."""
 
 
-def call(call_id: str, name: str, arguments: str = "{}") -> dict[str, Any]:
-    """A call of a function, in an answer."""
-    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-
-
-def result(call_id: str, content: Any) -> dict[str, Any]:
-    """What a function said to a call."""
-    return {"role": "tool", "tool_call_id": call_id, "content": content}
-
-
-def function(name: str, description: str = "", **schema: Any) -> dict[str, Any]:
-    """A function to be called; without a schema, with one parameter."""
-    parameters = schema or {"type": "object", "properties": {"n": {"type": "integer"}}}
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
-
-
-class Body:
-    """A request to the Messages API without what the CLI adds to every one of them."""
-
-    def __init__(self, recorded: Recorded) -> None:
-        self.raw: dict[str, Any] = recorded.body
-        self.headers = recorded.headers
-
-    @property
-    def system(self) -> list[str]:
-        """The caller's system prompt: the CLI puts two blocks of its own before it."""
-        return [block["text"] for block in self.raw["system"][2:]]
-
-    @property
-    def turns(self) -> list[tuple[str, list[str]]]:
-        """Role and texts of each message of the caller's; the CLI's own have the role system."""
-        return [(m["role"], _texts(m["content"])) for m in self.raw["messages"] if m["role"] != "system"]
-
-    @property
-    def blocks(self) -> list[tuple[str, list[dict[str, Any]]]]:
-        """Role and content of each message of the caller's, without marks for the cache, functions by their names."""
-        said = [m for m in self.raw["messages"] if m["role"] != "system"]
-        return [(m["role"], [_named(block) for block in _unmarked(m["content"])]) for m in said]
-
-    @property
-    def tools(self) -> dict[str, dict[str, Any]]:
-        """The functions that the model may call, by their names."""
-        return {_SERVER.sub("", tool["name"]): tool for tool in self.raw["tools"]}
-
-    @property
-    def up_to_breakpoint(self) -> list[str]:
-        """What the prompt cache goes by: functions, system prompt, the caller's messages to the newest one marked."""
-        said = [m for m in self.raw["messages"] if m["role"] != "system"]
-        marked = [n for n, m in enumerate(said) if '"cache_control"' in json.dumps(m)]
-        plain = [json.dumps([m["role"], _unmarked(m["content"])]) for m in said]
-        before = [json.dumps(self.raw["tools"]), json.dumps(_unmarked(self.raw["system"]))]
-        return [*before, *plain[: marked[-1] + 1]]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """All but the conversation and the CLI's ids."""
-        return {name: value for name, value in self.raw.items() if name not in {"messages", "system", "metadata"}}
-
-    @property
-    def text(self) -> str:
-        """All of it, for what must not be in there."""
-        return json.dumps(self.raw, ensure_ascii=False)
-
-
-_SERVER = re.compile(r"^mcp__t[0-9a-f]{8}__")
-
-
-def _named(block: dict[str, Any]) -> dict[str, Any]:
-    return {**block, "name": _SERVER.sub("", block["name"])} if block["type"] == "tool_use" else block
-
-
-def _unmarked(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
-    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return [
-        {name: value for name, value in block.items() if name not in {"cache_control", "citations"}} for block in blocks
-    ]
-
-
-def _texts(content: str | list[dict[str, Any]]) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    return [block["text"] if block["type"] == "text" else block["type"] for block in content]
+def origin(error: BaseException | None) -> UUError:
+    """The error of ours behind LiteLLM's, which may be wrapped in a second one."""
+    while error is not None and not isinstance(error, UUError):
+        error = getattr(error, "original_exception", None) or error.__cause__ or error.__context__
+    assert error is not None
+    return error
 
 
 def real_cli(name: str) -> Path:
@@ -220,20 +348,8 @@ def real_cli(name: str) -> Path:
     return executable
 
 
-@contextmanager
-def claude_code(kind: str) -> Iterator[World]:
-    """Claude Code, fake or real, logged in with a made-up token, with no way off this machine."""
-    executable = real_cli("claude") if kind == "real" else testing.fakes_folder() / "claude"
-    with testing.fake_clis() as home, MessagesAPI() as api, RefusingProxy() as proxy:
-        os.environ |= {
-            "UUTEL_CLAUDE_CODE__EXECUTABLE": str(executable),
-            "UUTEL_CLAUDE_CODE__API_BASE": api.url,
-            "UUTEL_CLAUDE_CODE__SPARES": "0",
-            "UUTEL_CLAUDE_CODE__MAX_PROCESSES": "3",
-            **proxy.environment,
-        }
-        yield World(kind, "uutel/claude-code/sonnet", api, proxy, home)
-        uutel_bridge.close()
-        # Where a token is refused, the CLI tries to have it renewed.
-        assert set(proxy.attempts) <= {"platform.claude.com:443"}, f"tried to leave the machine: {proxy.attempts}"
-        wait_until_unused(home)
+def claude_code(kind: str) -> AbstractContextManager[World]:
+    """The world of Claude Code, for tests of other folders."""
+    from tests.conformance.claude_world import ClaudeWorld  # noqa: PLC0415  # it is a World
+
+    return ClaudeWorld.opened(kind)
