@@ -50,6 +50,8 @@ def taken_in(items: list[Item], detail: str) -> list[Item]:
         for part in ("content", "output"):
             if isinstance(held.get(part), list):
                 held[part] = [_checked(each, detail) for each in held[part]]
+        if isinstance(held.get("output"), list):
+            held["output"] = [each for each in held["output"] if each != {"type": "input_text", "text": ""}]
         kept.append(held)
     return kept
 

@@ -47,10 +47,10 @@ _AT_ONCE = 100
 
 
 @contextmanager
-def emulator() -> Iterator[str]:
+def emulator(name: str = "responses_api") -> Iterator[str]:
     """The emulator's URL; its own process, so that it does not share our interpreter."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.emulators.responses_api"],
+        [sys.executable, "-m", f"tests.emulators.{name}"],
         cwd=_REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -129,15 +129,15 @@ def first_text_of_a_cold_cli(executable: Path, url: str) -> float:
     return first
 
 
-def descendants_memory() -> float:
-    """MB of all the processes below ours that are the CLI's, shared pages counted once."""
+def descendants_memory(mark: str = "app-server") -> float:
+    """MB of all the processes below ours that have this word in their command line, shared pages counted once."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
         except (OSError, ValueError):
             continue  # it ended meanwhile
-    return sum(_memory(process) for process in parents if _is_below(process, parents)) / 1024
+    return sum(_memory(process, mark) for process in parents if _is_below(process, parents)) / 1024
 
 
 def _is_below(process: int, parents: dict[int, int]) -> bool:
@@ -146,10 +146,10 @@ def _is_below(process: int, parents: dict[int, int]) -> bool:
     return process == os.getpid()
 
 
-def _memory(process: int) -> int:
+def _memory(process: int, mark: str) -> int:
     folder = Path("/proc", str(process))
     try:
-        if b"app-server" not in (folder / "cmdline").read_bytes():
+        if mark.encode() not in (folder / "cmdline").read_bytes():
             return 0
         return sum(
             int(line.split()[1]) for line in (folder / "smaps_rollup").read_text().splitlines() if line[:4] == "Pss:"

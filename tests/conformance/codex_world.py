@@ -99,6 +99,8 @@ def _turn(item: Item) -> Turn:
         output = item["output"]
         parts = [Text(output)] if isinstance(output, str) else [_part(part, "user") for part in output]
         return "user", [_joined(Result(item["call_id"], parts))]
+    if item["type"] == "reasoning" and item.keys() == {"type", "summary", "content", "encrypted_content"}:
+        return "assistant", [Thought("".join(part["text"] for part in item["summary"]), item["encrypted_content"])]
     return item.get("role", ""), [item]
 
 
@@ -150,6 +152,12 @@ _TABLES = Tables(
             {"extra_body": {"reasoning_effort": "high"}},
             {"reasoning": {"effort": "high", "summary": "auto"}},
         ),
+        "verbosity": (
+            {"verbosity": "high", "allowed_openai_params": ["verbosity"]},
+            {"text": {"verbosity": "high"}},
+        ),
+        "service_tier": ({"service_tier": "flex"}, {"service_tier": "flex"}),
+        "any service tier": ({"service_tier": "auto"}, {}),
     },
     ids={
         "as they are": ["c1", "c2", "call_3"],
@@ -201,6 +209,7 @@ class CodexWorld(World):
     overloaded = "e503"
     changing = frozenset(_IDS)
     machine_mode = "app-server"
+    patience = "uutel_bridge.core.rpc._PARTING_SECONDS"
     step = 4
 
     @classmethod
@@ -267,7 +276,7 @@ class CodexWorld(World):
 
 
 def _joined(told: Result) -> Result:
-    """A result of text alone is one text; beside an image, the real CLI leaves out an empty one."""
+    """A result of text alone is one text; beside an image, the CLI leaves out an empty one."""
     if all(isinstance(part, Text) for part in told.parts):
         return told._replace(parts=[Text("".join(part.text for part in told.parts))])
     return told._replace(parts=[part for part in told.parts if part != Text("")])

@@ -67,7 +67,7 @@ _FORCED = _on_claude("a forced call is made without reasoning")
 _NOT_FORCED = _on_codex("Codex cannot make the model call")
 _SHUT_OUT = _on_both("the CLI's own tools are shut out")
 _NO_SOUND = _on_claude("Claude takes and makes none of these") | _on_codex("Codex takes and makes none of these")
-_NOT_KEPT = _on_codex("nothing is kept")
+_ALL_KEPT = _on_codex("all of it is hidden, and kept")
 _PDF = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 
 ROWS: Mapping[str, Mapping[str, Requirement]] = {
@@ -269,10 +269,8 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
             not_on=_on_codex("summaries, no switch"),
             params={"extra_body": {"thinking": {"type": "disabled"}}},
         ),
-        "reasoning:blocks": Requirement(
-            "Blocks with their signatures go back to the model.", _LITELLM, absent_on=_NOT_KEPT
-        ),
-        "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR, absent_on=_NOT_KEPT),
+        "reasoning:blocks": Requirement("Blocks with their signatures go back to the model.", _LITELLM),
+        "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR, absent_on=_ALL_KEPT),
     },
     "`max_tokens`, `temperature`, `top_p`, `stop`": {
         f"parameters:{name}": Requirement(behavior, _OPENAI, not_on=_NO_SETTING, params={name: value})

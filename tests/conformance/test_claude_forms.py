@@ -1,4 +1,4 @@
-"""Forms and reasoning in Anthropic's words, and reasoning that is kept for the next request."""
+"""Forms and reasoning in Anthropic's words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import litellm
 import pytest
 
 from tests.conformance.claude_world import ON_CLAUDE
-from tests.conformance.conversations import Call, Text, Thought, result, user
+from tests.conformance.conversations import Text, user
 from tests.conformance.test_structured import SCHEMA, Journey
 from tests.conformance.test_tools import WAYS, ask
 from tests.conformance.world import World
@@ -30,23 +30,7 @@ async def test_objects_are_closed_and_what_cannot_be_enforced_is_told_in_words(w
     assert '"maximum":30' in world.body(marker).schema["properties"]["days"]["description"]
 
 
-THOUGHT = [{"type": "thinking", "thinking": "A tool will know.", "signature": "c2lnbmF0dXJl"}]
 REDACTED = [{"type": "redacted_thinking", "data": "cmVkYWN0ZWQ="}]
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.requirement("reasoning:blocks")
-async def test_reasoning_goes_back_to_the_model_with_the_calls_it_led_to(world: World, way: str) -> None:
-    """Signed as the vendor gave it, in its place before the call, when the caller sends the message back."""
-    marker, after = world.marker("tool_thinking"), world.marker("text")
-    choice = await ask(way, world, [user(marker)])
-    assert choice.message.reasoning_content == "A tool will know."
-    assert choice.message.thinking_blocks == THOUGHT
-    (call,) = choice.message.tool_calls
-    await ask(way, world, [user(marker), choice.message, result(call.id, "done"), user(after)])
-    (said,) = [items for role, items in world.body(after).conversation if role == "assistant"]
-    assert [type(item) for item in said] == [Thought, Call]
-    assert said[0] == (THOUGHT[0]["thinking"], THOUGHT[0]["signature"])
 
 
 @pytest.mark.parametrize("way", WAYS)

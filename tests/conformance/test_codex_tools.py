@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import litellm
@@ -12,7 +11,7 @@ from litellm import exceptions as lite
 from tests.conformance.codex_world import ON_CODEX
 from tests.conformance.conversations import function, user
 from tests.conformance.test_tools import ask
-from tests.conformance.world import ON_FAKE, World
+from tests.conformance.world import World
 
 pytestmark = ON_CODEX
 
@@ -33,21 +32,6 @@ async def test_what_codex_drops_of_a_schema_is_told_in_words(world: World) -> No
     assert number == {"type": "number", "description": "(minimum 0.5)"}
     schema["properties"]["list"]["items"] = number
     assert arrived == schema
-
-
-@ON_FAKE
-@pytest.mark.parametrize("lacking", ["raw_events", "dynamic_tools"])
-async def test_a_version_that_does_not_tell_of_calls_takes_no_functions(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lacking: str
-) -> None:
-    """The error says so; what needs none is answered as ever."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("FAKE_CODEX_LACKS", lacking)
-    with world.settings(PASS_ENV="FAKE_CODEX_LACKS"):
-        await world.is_exact()
-        with pytest.raises(lite.UnsupportedParamsError, match=r"tools.*update it"):
-            await ask("whole", world, [user("Hello")])
-        await world.is_exact()
 
 
 async def test_who_forbids_calls_is_told_of_no_function(world: World) -> None:

@@ -17,7 +17,7 @@ import uutel_bridge
 from tests.conformance.claude_world import ON_CLAUDE
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, processes, wait_until_gone
-from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, SHARED, World, origin, real_cli
+from tests.conformance.world import ON_FAKE, SHARED, World, origin, real_cli
 from uutel_bridge import testing
 from uutel_bridge.core import process
 from uutel_bridge.core.errors import CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout, VendorUnavailable
@@ -104,7 +104,6 @@ async def test_a_flood_on_stderr_stops_nobody(world: World) -> None:
 
 
 @ON_FAKE
-@ONE_AT_A_TIME
 @pytest.mark.parametrize(("scenario", "size"), [("mute", 0), ("no_read", 3_000_000)])
 async def test_a_process_that_says_no_more_is_stopped(
     world: World, scenario: str, size: int, monkeypatch: pytest.MonkeyPatch
@@ -122,7 +121,6 @@ async def test_a_process_that_says_no_more_is_stopped(
         assert pids().isdisjoint(before)
 
 
-@ONE_AT_A_TIME
 async def test_a_frozen_process_holds_nobody_up_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads nothing and heeds no signal but the last."""
     world.be_impatient(monkeypatch)

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.conformance.conversations import result, system, user
+from tests.conformance.conversations import Call, Thought, assistant, result, system, user
 from tests.conformance.test_tools import WAYS, ask, calls_of
 from tests.conformance.world import World
 
@@ -95,3 +95,29 @@ async def test_any_json_object_is_asked_for_in_words(world: World) -> None:
     (prompt,) = world.body(marker).system
     assert prompt.startswith("Be exact.\n\n")
     assert "JSON object" in prompt
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.requirement("reasoning:blocks")
+async def test_reasoning_goes_back_to_the_model_with_the_calls_it_led_to(world: World, way: str) -> None:
+    """Sealed as the vendor gave it, in its place before the call, when the caller sends the message back."""
+    marker, after = world.marker("tool_thinking"), world.marker("text")
+    choice = await ask(way, world, [user(marker)])
+    (block,) = choice.message.thinking_blocks
+    assert block["thinking"] == choice.message.reasoning_content
+    (call,) = choice.message.tool_calls
+    await ask(way, world, [user(marker), choice.message, result(call.id, "done"), user(after)])
+    said = [item for role, items in world.body(after).conversation if role == "assistant" for item in items]
+    assert [type(item) for item in said] == [Thought, Call]
+    assert said[0].text == block["thinking"]
+    assert block["signature"].endswith(said[0].signature)
+
+
+@pytest.mark.requirement("reasoning:blocks")
+async def test_another_vendors_reasoning_stays_away(world: World) -> None:
+    """A conversation may come from there; its words go on, and what only the other can open does not."""
+    marker = world.marker("text")
+    foreign = [{"type": "thinking", "thinking": "hm", "signature": "another:c2VhbA=="}]
+    said = {**assistant("yes"), "thinking_blocks": foreign}
+    await ask("whole", world, [user("is it?"), said, user(marker)], tools=None)
+    assert world.body(marker).turns == [("user", ["is it?"]), ("assistant", ["yes"]), ("user", [marker])]

@@ -15,6 +15,8 @@ from uutel_bridge.core.jsonrpc import Call, Incoming, Notification, Peer, Reply
 from uutel_bridge.core.process import Child
 
 _NO_SUCH_METHOD = -32601
+_PARTING_SECONDS = 15.0
+"""For what takes milliseconds; a process that needs longer is stuck."""
 
 T = TypeVar("T")
 
@@ -47,6 +49,7 @@ class Dialogue:
         self._room = anyio.Semaphore(at_once, fast_acquire=True)
         self._replies: dict[int, asyncio.Future[Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._partings: set[asyncio.Task[None]] = set()
         self._ended: UUError | None = None
 
     @property
@@ -118,6 +121,24 @@ class Dialogue:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def part(self, work: Coroutine[Any, Any, None]) -> None:
+        """What is left to do at a turn's end. A process that does not answer to it in time says no more: it is lost."""
+        parting = self.spawn(self._in_time(work))
+        self._partings.add(parting)
+        parting.add_done_callback(self._partings.discard)
+
+    async def settled(self) -> bool:
+        """Whether it can be asked anything, as soon as all that was left to do is done."""
+        if self._partings:
+            await asyncio.wait(self._partings)
+        return self.alive
+
+    async def _in_time(self, work: Coroutine[Any, Any, None]) -> None:
+        with anyio.move_on_after(_PARTING_SECONDS) as scope:
+            await work
+        if scope.cancelled_caught:
+            self._end(ProtocolError(f"{self._name} says no more.", evidence=self._child.stderr_tail))
+
     async def aclose(self) -> None:
         """Stop the process, and wait for what is under way."""
         await self._child.aclose()
@@ -132,6 +153,9 @@ class Dialogue:
             error: UUError = await self._child.exited_error(f"{self._name} ended.")
         except UUError as exc:
             error = exc
+        self._end(error)
+
+    def _end(self, error: UUError) -> None:
         self._ended = error
         for reply in self._replies.values():
             if not reply.done():

@@ -114,11 +114,11 @@ class CodexSession:
                 yield notice
             self._open_ahead(wanted)
         finally:
-            self._rpc.spawn(self._leave(opening, running))
+            self._rpc.part(self._leave(opening, running))
 
     async def reset(self) -> bool:
-        """Threads share nothing, so there is nothing to forget."""
-        return self.alive
+        """Threads share nothing, so there is nothing to forget but what is being left."""
+        return await self._rpc.settled()
 
     async def aclose(self) -> None:
         """Stop the process; turns that still run fail."""
@@ -134,7 +134,7 @@ class CodexSession:
         if not self.alive or (self._ahead is not None and self._ahead[0] == wanted):
             return
         if self._ahead is not None:
-            self._rpc.spawn(self._leave(self._ahead[1], None))
+            self._rpc.part(self._leave(self._ahead[1], None))
         self._ahead = wanted, self._rpc.spawn(self._open(wanted))
         self._ahead[1].add_done_callback(self._forget_failed)
 

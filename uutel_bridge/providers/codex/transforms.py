@@ -115,9 +115,10 @@ class _Conversation:
         for block in message.reasoning:
             if block.signature.startswith(SEAL):
                 yield _thought(block)
-        if message.parts:
-            text = [{"type": "output_text", "text": part.text} for part in message.parts if isinstance(part, Text)]
-            yield {"type": "message", "role": "assistant", "content": text}
+        if message.parts or not message.tool_calls:
+            text = [part.text for part in message.parts if isinstance(part, Text)] or [""]
+            content = [{"type": "output_text", "text": each} for each in text]
+            yield {"type": "message", "role": "assistant", "content": content}
         self._ids = {call.id: self._unused(call.id) for call in message.tool_calls}
         for call in message.tool_calls:
             yield {
