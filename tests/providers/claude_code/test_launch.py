@@ -83,7 +83,11 @@ def test_a_warm_process_is_started_for_any_turn() -> None:
     made = planned(FULL, warm=True)
     assert made.argv == ("/opt/bin/claude", *FLAGS, "--model=sonnet", "--system-prompt=replaced by every turn")
     assert dict(made.env) == HOME | ALWAYS
-    assert (made.cwd, made.scratch_env, made.max_uses) == ("/cache/cwd", (("CLAUDE_CODE_TMPDIR", ""), ("XDG_CACHE_HOME", "")), 50)
+    assert (made.cwd, made.scratch_env, made.max_uses) == (
+        "/cache/cwd",
+        (("CLAUDE_CODE_TMPDIR", ""), ("XDG_CACHE_HOME", "")),
+        50,
+    )
 
 
 def test_turns_without_a_system_prompt_have_warm_processes_of_their_own() -> None:
@@ -101,7 +105,11 @@ def test_a_cold_process_is_started_for_its_turn() -> None:
         "CLAUDE_CODE_EXTRA_BODY": '{"temperature":0.5}',
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "5",
     }
-    assert (made.cwd, made.scratch_env, made.max_uses) == ("/cache/cwd", (("CLAUDE_CODE_TMPDIR", ""), ("XDG_CACHE_HOME", "")), 1)
+    assert (made.cwd, made.scratch_env, made.max_uses) == (
+        "/cache/cwd",
+        (("CLAUDE_CODE_TMPDIR", ""), ("XDG_CACHE_HOME", "")),
+        1,
+    )
 
 
 def test_a_cold_process_is_told_nothing_that_was_not_asked_for() -> None:
