@@ -11,18 +11,9 @@ from typing import Any, cast
 
 import orjson
 
-from uutel_bridge.core.errors import (
-    BadRequest,
-    ContentBlocked,
-    ContextTooLong,
-    LoginExpired,
-    ModelNotFound,
-    PermissionDenied,
-    RateLimited,
-    UUError,
-    VendorUnavailable,
-)
+from uutel_bridge.core.errors import BadRequest, ContentBlocked, RateLimited, UUError, VendorUnavailable
 from uutel_bridge.core.events import FinishReason, PlanLimits
+from uutel_bridge.core.vendor_failures import VendorFailures
 
 LOGIN_COMMAND = "codex login"
 
@@ -31,24 +22,7 @@ _INCOMPLETE = re.compile(r"Incomplete response returned, reason: (?P<reason>\w+)
 _CUT_SHORT: Mapping[str, FinishReason] = {"max_output_tokens": "length", "content_filter": "content_filter"}
 
 
-def _login_expired(text: str) -> UUError:
-    return LoginExpired(
-        f"OpenAI does not accept this login or API key. Log in again: {LOGIN_COMMAND}",
-        login_command=LOGIN_COMMAND,
-        evidence=text,
-    )
-
-
-def _permission_denied(text: str) -> UUError:
-    return PermissionDenied("OpenAI does not allow this to the account logged in.", evidence=text)
-
-
-def _model_not_found(text: str) -> UUError:
-    return ModelNotFound("OpenAI has no such model for this login.", evidence=text)
-
-
-def _context_too_long(text: str) -> UUError:
-    return ContextTooLong("The conversation does not fit the model's context window.", evidence=text)
+_OPENAI = VendorFailures("OpenAI", LOGIN_COMMAND)
 
 
 def _blocked(text: str) -> UUError:
@@ -58,32 +32,26 @@ def _blocked(text: str) -> UUError:
 def _rate_limited(text: str) -> UUError:
     found = _RETRY_AFTER.search(text)
     seconds = float(found["number"]) / (1000 if found["unit"] == "ms" else 1) if found else None
-    return RateLimited("OpenAI asks for fewer requests.", retry_after=seconds, evidence=text)
+    return _OPENAI.rate_limited(text, seconds)
 
 
 def _service_failed(status: int) -> Callable[[str], UUError]:
-    return lambda text: VendorUnavailable(f"OpenAI's service failed ({status}).", status=status, evidence=text)
+    return lambda text: _OPENAI.of_status(status, text)
 
 
 _BY_NAME: Mapping[str, Callable[[str], UUError]] = {
     "badRequest": lambda text: BadRequest("OpenAI refused the request.", evidence=text),
-    "contextWindowExceeded": _context_too_long,
+    "contextWindowExceeded": _OPENAI.context_too_long,
     "cyberPolicy": _blocked,
     "flexUnavailable": _service_failed(503),
-    "inferenceHookDenied": _permission_denied,
+    "inferenceHookDenied": _OPENAI.permission_denied,
     "internalServerError": _service_failed(500),
     "misalignmentPolicyViolation": _blocked,
-    "modelNotFound": _model_not_found,
+    "modelNotFound": _OPENAI.model_not_found,
     "policyCapacityUnavailable": _service_failed(503),
     "rateLimitExceeded": _rate_limited,
     "serverOverloaded": _service_failed(503),
-    "unauthorized": _login_expired,
-}
-_BY_STATUS: Mapping[int, Callable[[str], UUError]] = {
-    401: _login_expired,
-    403: _permission_denied,
-    404: _model_not_found,
-    429: _rate_limited,
+    "unauthorized": _OPENAI.login_expired,
 }
 _USAGE_LIMITS = frozenset({"sessionBudgetExceeded", "usageLimitExceeded"})
 
@@ -124,12 +92,8 @@ def _status(info: Mapping[str, Any]) -> int | None:
 
 def _by_status(status: int | None, text: str) -> UUError:
     if status is None:
-        return VendorUnavailable("The connection to OpenAI's service failed.", evidence=text)
-    if status in _BY_STATUS:
-        return _BY_STATUS[status](text)
-    if status < 500:
-        return BadRequest(f"OpenAI refused the request ({status}).", evidence=text)
-    return _service_failed(status)(text)
+        return _OPENAI.connection_failed(text)
+    return _rate_limited(text) if status == 429 else _OPENAI.of_status(status, text)
 
 
 def _by_body(text: str) -> UUError:
@@ -139,8 +103,8 @@ def _by_body(text: str) -> UUError:
     except orjson.JSONDecodeError:
         return VendorUnavailable("Codex broke the answer off.", evidence=text)
     if isinstance(body, Mapping) and "model is not supported" in str(cast("Mapping[str, Any]", body).get("detail")):
-        return _model_not_found(text)
-    return BadRequest("OpenAI refused the request (400).", evidence=text)
+        return _OPENAI.model_not_found(text)
+    return _OPENAI.of_status(400, text)
 
 
 def _usage_limit(text: str, limits: PlanLimits | None) -> RateLimited:
