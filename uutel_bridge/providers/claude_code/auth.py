@@ -10,15 +10,15 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import orjson
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr
 
 from uutel_bridge.core.auth import Account, LoginStatus
 from uutel_bridge.core.errors import ProtocolError
 from uutel_bridge.core.locate import COMMON, child_environment, empty_cwd
 from uutel_bridge.core.process import LaunchPlan, run
+from uutel_bridge.core.stores import UnreadableStoreError, store
 from uutel_bridge.providers.claude_code.failures import LOGIN_COMMAND
 
 LOGIN_VARIABLES = ("CLAUDE_CONFIG_DIR", "CLAUDE_CODE_OAUTH_TOKEN")
@@ -27,8 +27,6 @@ _TOKEN_VARIABLE = "CLAUDE_CODE_OAUTH_TOKEN"  # noqa: S105 - a name
 _SCOPE = "user:inference"
 _QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
 _ACCOUNT_SECONDS = 10.0
-
-StoreT = TypeVar("StoreT", bound=BaseModel)
 
 
 class _Login(BaseModel):
@@ -75,7 +73,7 @@ class ClaudeCodeAuth:
         config = (Path(folder) if folder else home) / ".claude.json"
         try:
             return _stored(credentials, config)
-        except _UnreadableError as exc:
+        except UnreadableStoreError as exc:
             return _absent(str(exc.path), str(exc))
 
     async def account(
@@ -100,10 +98,10 @@ class ClaudeCodeAuth:
 
 
 def _stored(credentials: Path, config: Path) -> LoginStatus:
-    login = (_read(credentials, _Credentials) or _Credentials()).login
+    login = (store(credentials, _Credentials, "claude") or _Credentials()).login
     if login and _SCOPE in login.scopes:
         return _judge(login, str(credentials))
-    if (_read(config, _Config) or _Config()).api_key:
+    if (store(config, _Config, "claude") or _Config()).api_key:
         return _present("api_key", str(config))
     if login:
         return _absent(str(credentials), f"The login in {credentials} is not for requests: it lacks {_SCOPE}.")
@@ -111,28 +109,6 @@ def _stored(credentials: Path, config: Path) -> LoginStatus:
         # Reading the Keychain may ask the user for leave; the CLI reports a missing login at once anyway.
         return _present("keychain", "macOS Keychain (not read)")
     return _absent(str(credentials))
-
-
-class _UnreadableError(Exception):
-    """A store is there, but cannot be understood; the message says why and quotes nothing of it."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} {why}.")
-        self.path = path
-
-
-def _read(path: Path, model: type[StoreT]) -> StoreT | None:
-    """A store's content, None where there is no such file. Read anew each time: the CLI may be writing it."""
-    try:
-        return model.model_validate(orjson.loads(path.read_bytes()))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as exc:
-        raise _UnreadableError(path, f"cannot be read: {exc.strerror}") from exc
-    except orjson.JSONDecodeError:
-        raise _UnreadableError(path, "is broken or only half written") from None
-    except ValidationError:
-        raise _UnreadableError(path, "does not hold what claude writes there") from None
 
 
 def _judge(login: _Login, source: str) -> LoginStatus:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr
 
 from uutel_bridge.core.auth import Account, LoginStatus
 from uutel_bridge.core.errors import ProtocolError
 from uutel_bridge.core.locate import COMMON, child_environment, empty_cwd
 from uutel_bridge.core.process import LaunchPlan, run
+from uutel_bridge.core.stores import UnreadableStoreError, store
 from uutel_bridge.providers.codex.failures import LOGIN_COMMAND
 
 FOLDER_VARIABLE = "CODEX_HOME"
@@ -50,15 +51,11 @@ class CodexAuth:
         """What the store says, without starting the CLI and without the network."""
         path = auth_file(environment)
         try:
-            login = _Login.model_validate(orjson.loads(path.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
+            login = store(path, _Login, "codex")
+        except UnreadableStoreError as exc:
+            return _absent(path, str(exc))
+        if login is None:
             return _absent(path, _keyring(path.with_name("config.toml")))
-        except OSError as exc:
-            return _absent(path, f"{path} cannot be read: {exc.strerror}.")
-        except orjson.JSONDecodeError:
-            return _absent(path, f"{path} is broken or only half written.")
-        except ValidationError:
-            return _absent(path, f"{path} does not hold what codex writes there.")
         return _judge(login, path)
 
     async def account(
