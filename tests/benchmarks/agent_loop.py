@@ -30,7 +30,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import litellm
 
 import uutel_bridge
-from tests.benchmarks.claude_code import show
+from tests.benchmarks.measuring import REAL_CLIS, REPOSITORY, show
 from uutel_bridge import testing
 from uutel_bridge.core.locate import empty_cwd
 
@@ -39,8 +39,7 @@ try:
 except ImportError:
     sdk = None
 
-_REPOSITORY = Path(__file__).parents[2]
-_REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "claude"
+_REAL = REAL_CLIS / "claude"
 _MODEL = "uutel/claude-code/sonnet"
 _SYSTEM = "Be brief."
 _SCHEMA: dict[str, Any] = {"type": "object", "properties": {"n": {"type": "integer"}}}
@@ -84,7 +83,7 @@ class Emulator:
 def emulator() -> Iterator[Emulator]:
     """Not the one of the other benchmarks: that tells its URL alone."""
     with subprocess.Popen(
-        [sys.executable, "-c", _SERVE], cwd=_REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SERVE], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -14,8 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +26,7 @@ import litellm
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 import uutel_bridge
+from tests.benchmarks.measuring import REAL_CLIS, REPOSITORY, emulator, first_delta, open_descriptors, show
 from uutel_bridge import testing
 from uutel_bridge.core import loop, registry
 from uutel_bridge.core.bridge import Bridge, Options
@@ -39,36 +39,12 @@ from uutel_bridge.providers.claude_code.launch import plan
 from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
 from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform
 
-_REPOSITORY = Path(__file__).parents[2]
-_REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "claude"
+_REAL = REAL_CLIS / "claude"
 _MODEL = "uutel/claude-code/sonnet"
 _MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello [[scenario:text]]"}]
 _BARE = ClaudeCodeTransform().request(read_request("sonnet", _MESSAGES, {}, provider="claude-code", supported=()))
 _LONG = [{"role": "user", "content": "Go on [[scenario:long n=20000]]"}]
 _DELTAS = 20_000
-
-
-@contextmanager
-def emulator() -> Iterator[str]:
-    """The emulator's URL; its own process, so that it does not share our interpreter."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.emulators.messages_api"],
-        cwd=_REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.stdin.close()
-
-
-def show(what: str, values: list[float], unit: str = "ms") -> None:
-    """One line: median and spread."""
-    ordered = sorted(values)
-    low, high = ordered[len(ordered) // 20], ordered[-1 - len(ordered) // 20]
-    print(f"  {what:<58} {statistics.median(ordered):9.2f} {unit}   ({low:.2f} to {high:.2f}, n={len(ordered)})")
 
 
 def milliseconds(work: Callable[[], object]) -> float:
@@ -79,17 +55,6 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 # First delta
-
-
-async def first_delta() -> float:
-    """From the call to the first text, through LiteLLM."""
-    began = time.perf_counter()
-    stream: Any = await litellm.acompletion(_MODEL, _MESSAGES, stream=True)
-    first = 0.0
-    async for chunk in stream:
-        if not first and chunk.choices and chunk.choices[0].delta.content:
-            first = (time.perf_counter() - began) * 1000
-    return first
 
 
 def first_delta_of_a_cold_cli(executable: Path, url: str) -> float:
@@ -199,7 +164,7 @@ async def stream_whole(model: str) -> tuple[int, str, float, float]:
 
 def fresh_python(code: str) -> float:
     """Milliseconds of a new interpreter that runs `code`, over one that runs nothing."""
-    run = partial(subprocess.run, check=True, cwd=_REPOSITORY)
+    run = partial(subprocess.run, check=True, cwd=REPOSITORY)
     bare = min(milliseconds(lambda: run([sys.executable, "-c", "pass"])) for _ in range(5))
     return milliseconds(lambda: run([sys.executable, "-c", code])) - bare
 
@@ -213,11 +178,6 @@ def ask_once() -> float:
 def print_once(executable: Path, url: str) -> float:
     """Milliseconds of `claude -p`, whole."""
     return milliseconds(lambda: first_delta_of_a_cold_cli(executable, url))
-
-
-def open_descriptors() -> int:
-    """How many files this process holds open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def children_memory() -> float:
@@ -237,8 +197,8 @@ async def measure(executable: Path, url: str, runs: int) -> None:
     """Everything, printed."""
     print("First delta")
     uutel_bridge.warm("claude-code")
-    await first_delta()
-    show("through LiteLLM and the bridge, warm", [await first_delta() for _ in range(runs)])
+    await first_delta(_MODEL, _MESSAGES)
+    show("through LiteLLM and the bridge, warm", [await first_delta(_MODEL, _MESSAGES) for _ in range(runs)])
     show("claude -p, a process for each request", [first_delta_of_a_cold_cli(executable, url) for _ in range(10)])
 
     print("Our own share of a request: on the fake CLI, without LiteLLM")
@@ -280,7 +240,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=60)
     given = parser.parse_args()
     uutel_bridge.register()
-    with emulator() as url, testing.fake_clis():
+    with emulator("messages_api") as url, testing.fake_clis():
         os.environ |= {
             "UUTEL_CLAUDE_CODE__EXECUTABLE": str(given.executable.resolve()),
             "UUTEL_CLAUDE_CODE__API_BASE": url,

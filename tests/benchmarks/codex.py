@@ -14,18 +14,22 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
 
 import uutel_bridge
-from tests.benchmarks.claude_code import open_descriptors, show
+from tests.benchmarks.measuring import (
+    REAL_CLIS,
+    descendants_memory,
+    emulator,
+    first_delta,
+    open_descriptors,
+    show,
+)
 from uutel_bridge import testing
 from uutel_bridge.core.locate import empty_cwd
 
@@ -34,8 +38,7 @@ try:
 except ImportError:
     sdk = None
 
-_REPOSITORY = Path(__file__).parents[2]
-_REAL = _REPOSITORY / "tests" / "real_clis" / "node_modules" / ".bin" / "codex"
+_REAL = REAL_CLIS / "codex"
 _NAME = "gpt-5.5"
 _MODEL = f"uutel/codex/{_NAME}"
 _SYSTEM = {"role": "system", "content": "Be brief."}
@@ -44,33 +47,7 @@ _ONE = [_SYSTEM, _HELLO]
 _HISTORY = [_SYSTEM, *[{"role": role, "content": "words"} for _ in range(20) for role in ("user", "assistant")], _HELLO]
 _SLOW = [{"role": "user", "content": "Hello [[scenario:text pause=1]]"}]
 _AT_ONCE = 100
-
-
-@contextmanager
-def emulator(name: str = "responses_api") -> Iterator[str]:
-    """The emulator's URL; its own process, so that it does not share our interpreter."""
-    with subprocess.Popen(
-        [sys.executable, "-m", f"tests.emulators.{name}"],
-        cwd=_REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.stdin.close()
-
-
-async def first_delta(messages: list[dict[str, str]], **credentials: str) -> float:
-    """Milliseconds from the call to the first text, through LiteLLM."""
-    began = time.perf_counter()
-    stream: Any = await litellm.acompletion(_MODEL, messages, stream=True, **credentials)
-    first = 0.0
-    async for chunk in stream:
-        if not first and chunk.choices and chunk.choices[0].delta.content:
-            first = (time.perf_counter() - began) * 1000
-    return first
+_SERVER = "app-server"
 
 
 def settings_of_others(url: str) -> list[str]:
@@ -129,65 +106,36 @@ def first_text_of_a_cold_cli(executable: Path, url: str) -> float:
     return first
 
 
-def descendants_memory(mark: str = "app-server") -> float:
-    """MB of all the processes below ours that have this word in their command line, shared pages counted once."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-        except (OSError, ValueError):
-            continue  # it ended meanwhile
-    return sum(_memory(process, mark) for process in parents if _is_below(process, parents)) / 1024
-
-
-def _is_below(process: int, parents: dict[int, int]) -> bool:
-    while process in parents and process != os.getpid():
-        process = parents[process]
-    return process == os.getpid()
-
-
-def _memory(process: int, mark: str) -> int:
-    folder = Path("/proc", str(process))
-    try:
-        if mark.encode() not in (folder / "cmdline").read_bytes():
-            return 0
-        return sum(
-            int(line.split()[1]) for line in (folder / "smaps_rollup").read_text().splitlines() if line[:4] == "Pss:"
-        )
-    except (OSError, ValueError):
-        return 0  # it ended meanwhile
-
-
 async def crowd() -> None:
     """Many answers side by side, of a second each."""
     began = time.perf_counter()
     await asyncio.gather(*(litellm.acompletion(_MODEL, _SLOW) for _ in range(_AT_ONCE)))
     print(f"  {_AT_ONCE} answers of 1 s side by side: {time.perf_counter() - began:.2f} s")
     (processes,) = (each.processes for each in uutel_bridge.status() if each.name == "codex")
-    print(f"  processes of the CLI: {descendants_memory():.0f} MB together, {processes}")
+    print(f"  processes of the CLI: {descendants_memory(_SERVER):.0f} MB together, {processes}")
 
 
 async def growth(requests: int) -> None:
     """What is left of many requests."""
-    ours, theirs = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, descendants_memory()
+    ours, theirs = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, descendants_memory(_SERVER)
     descriptors = open_descriptors()
     for _ in range(requests):
         await litellm.acompletion(_MODEL, _ONE)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - ours) / 1024
     print(f"  our memory grew by {grown:.1f} MB, descriptors {descriptors} -> {open_descriptors()}")
-    print(f"  the CLI's: {theirs:.0f} -> {descendants_memory():.0f} MB")
+    print(f"  the CLI's: {theirs:.0f} -> {descendants_memory(_SERVER):.0f} MB")
 
 
 async def measure(executable: Path, url: str, runs: int) -> None:
     """Everything, printed."""
     print("First text")
     uutel_bridge.warm("codex")
-    await first_delta(_ONE)
-    show("through LiteLLM and the bridge, warm", [await first_delta(_ONE) for _ in range(runs)])
-    show("the same after 40 earlier messages", [await first_delta(_HISTORY) for _ in range(runs)])
+    await first_delta(_MODEL, _ONE)
+    show("through LiteLLM and the bridge, warm", [await first_delta(_MODEL, _ONE) for _ in range(runs)])
+    show("the same after 40 earlier messages", [await first_delta(_MODEL, _HISTORY) for _ in range(runs)])
     key = {"api_key": "made-up", "api_base": url}
-    await first_delta(_ONE, **key)
-    show("with an API key instead of a ChatGPT login", [await first_delta(_ONE, **key) for _ in range(runs)])
+    await first_delta(_MODEL, _ONE, **key)
+    show("with an API key instead of a ChatGPT login", [await first_delta(_MODEL, _ONE, **key) for _ in range(runs)])
     show("codex exec, a process for each request", [first_text_of_a_cold_cli(executable, url) for _ in range(10)])
     if sdk:
         deltas = await asyncio.to_thread(first_deltas_of_the_sdk, executable, url, runs)
@@ -207,7 +155,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=60)
     given = parser.parse_args()
     uutel_bridge.register()
-    with emulator() as url, testing.fake_clis():
+    with emulator("responses_api") as url, testing.fake_clis():
         os.environ |= {"UUTEL_CODEX__EXECUTABLE": str(given.executable.resolve()), "UUTEL_CODEX__API_BASE": url}
         version = subprocess.run([given.executable, "--version"], check=True, capture_output=True, text=True)
         print(f"{version.stdout.strip()}, LiteLLM {metadata.version('litellm')}, Python {sys.version.split()[0]}")
