@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import _codex_login as login
-import _codex_mischief as mischief
 import _responses_scenarios as scenarios
+import _server_mischief as mischief
 
 Step = tuple[Any, ...]
 

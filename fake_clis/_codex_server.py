@@ -14,8 +14,8 @@ from typing import Any
 import _codex_conversation as conversation
 import _codex_lines as lines
 import _codex_login as login
-import _codex_mischief as mischief
 import _codex_schemas as schemas
+import _server_mischief as mischief
 from _codex_api import API
 from _codex_models import Models
 from _codex_options import put
@@ -166,7 +166,8 @@ class Server:
         if not isinstance(line, dict):
             os.write(2, b"ERROR Failed to deserialize JSONRPCMessage: data did not match any variant\n")
             return
-        mischief.ignore_signals(text)
+        if b"[[scenario:ignore_term" in text:
+            mischief.ignore_signals()
         if "method" not in line:
             answered = self._waiting.pop(line.get("id"), None)
             if answered:

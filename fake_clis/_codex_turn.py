@@ -11,7 +11,7 @@ import _codex_conversation as conversation
 import _codex_failures as failures
 import _codex_lines as lines
 import _codex_login as login
-import _codex_mischief as mischief
+import _server_mischief as mischief
 from _codex_api import Call, MissingKey
 from _codex_failures import Failure
 from _scenario_words import named_in

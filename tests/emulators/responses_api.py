@@ -21,7 +21,7 @@ ACCOUNT = "11111111-2222-4333-8444-555555555555"
 
 sys.path.append(str(FAKES))
 scenarios: Any = importlib.import_module("_responses_scenarios")
-for _name in importlib.import_module("_codex_mischief").ANSWERING:  # the CLI misbehaves, the model has no part in it
+for _name in importlib.import_module("_server_mischief").ANSWERING:  # the CLI misbehaves, the model has no part in it
     scenarios.SCENARIOS[_name] = scenarios.SCENARIOS["text"]
 
 

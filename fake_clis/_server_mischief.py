@@ -1,5 +1,6 @@
 """Misbehaviour on request: `[[scenario:NAME]]` in the user text of a turn. The model has no part in it.
 
+Of the fakes that serve many turns side by side:
 `die0`: exits with 3 before the model is asked. `die`: the same after one delta.
 `garbage`: a line that is no JSON after the first delta. `stderr_flood`: a megabyte on stderr before the answer.
 `mute`: writes nothing any more, whoever asks; ends at stdin's end. `no_read`: reads no more from stdin.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -36,18 +38,17 @@ def on_turn(name: str, server: Any) -> bool:
         os.close(1)
     elif name == "no_read":
         server.reads.clear()
-        _end_at_last()
+        end_at_last()
     elif name == "ignore_term":
         server.stays.set()
-        _end_at_last()
+        end_at_last()
     return name not in {"mute", "close_stdout", "no_read"}
 
 
-def ignore_signals(text: bytes) -> None:
-    """What `ignore_term` needs of the main thread, which alone may do it; `text` is a line from stdin."""
-    if b"[[scenario:ignore_term" in text:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
+def ignore_signals() -> None:
+    """For the main thread alone, which is the one that may."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def after_delta(name: str) -> str:
@@ -61,11 +62,13 @@ def after_delta(name: str) -> str:
 
 def die() -> None:
     """The way out of a crash."""
-    os.write(2, b"fake codex: died on request\n")
+    os.write(2, f"fake {sys.argv[0].rpartition('/')[2]}: died on request\n".encode())
     os._exit(3)
 
 
-def _end_at_last() -> None:
+def end_at_last() -> None:
+    """In a minute, whatever happens."""
+
     def end() -> None:
         time.sleep(LAST_RESORT)
         os._exit(1)
