@@ -17,7 +17,17 @@ from pathlib import Path
 
 from uutel_bridge.core import bridge
 
-_SCRUBBED = ("ANTHROPIC_", "CLAUDE_", "CODEX_", "OPENAI_", "UUTEL_", "XDG_")
+_SCRUBBED = (
+    "ANTHROPIC_",
+    "CLAUDE_",
+    "CODEX_",
+    "CODE_ASSIST_",
+    "GEMINI_",
+    "GOOGLE_",
+    "OPENAI_",
+    "UUTEL_",
+    "XDG_",
+)
 """Beginnings of variables that would lead a fake, or the bridge, to the user's own things."""
 
 

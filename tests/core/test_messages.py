@@ -212,7 +212,13 @@ CONTENT = "messages[0].content"
         pytest.param([user(5)], f"{CONTENT}[0].type", id="part-is-a-number"),
         pytest.param([user("a", {"type": "video"})], f"{CONTENT}[1].type", id="unknown-part"),
         pytest.param([user({"type": ["text"], "text": "hi"})], f"{CONTENT}[0].type", id="type-as-a-list"),
-        pytest.param([user({"type": "input_audio", "input_audio": {}})], f"{CONTENT}[0].type", id="audio"),
+        pytest.param([user({"type": "input_audio"})], f"{CONTENT}[0].input_audio.format", id="audio"),
+        pytest.param(
+            [user({"type": "input_audio", "input_audio": {"format": "wav", "data": "?"}})],
+            f"{CONTENT}[0].input_audio.data",
+            id="broken-audio",
+        ),
+        pytest.param([user({"type": "input_video"})], f"{CONTENT}[0].type", id="video"),
         pytest.param([user(image(None))], f"{CONTENT}[0].image_url", id="image-without-url"),
         pytest.param([user({"type": "image_url"})], f"{CONTENT}[0].image_url", id="image-without-anything"),
         pytest.param([user(image("ftp://a/b"))], f"{CONTENT}[0].image_url", id="image-ftp"),
@@ -280,6 +286,21 @@ def test_calls_are_read_with_the_text_before_them(content: object, parts: tuple[
     read = read_messages([USER, made, result("c1"), result("c2")])
     expected = (ToolCall("c1", "f", '{"a": 1}'), ToolCall("c2", "f", "not {json"))
     assert read[1] == Message("assistant", parts, tool_calls=expected)
+
+
+def test_a_sound_is_read_with_its_kind() -> None:
+    """OpenAI's names of formats are not the internet's."""
+    sounds = [{"type": "input_audio", "input_audio": {"format": each, "data": "UklGRg=="}} for each in ("wav", "mp3")]
+    (message,) = read_messages([user(*sounds)])
+    assert message.parts == (Media("audio", "audio/wav", "UklGRg==", ""), Media("audio", "audio/mp3", "UklGRg==", ""))
+
+
+def test_a_thought_signature_beside_a_call_is_read() -> None:
+    """Where LiteLLM puts it."""
+    signed = {**call("c1"), "provider_specific_fields": {"thought_signature": "c2ln"}}
+    unsigned = {**call("c2"), "provider_specific_fields": None}
+    read = read_messages([USER, calls(signed, unsigned), result("c1"), result("c2")])
+    assert [each.signature for each in read[1].tool_calls] == ["c2ln", ""]
 
 
 def test_a_call_without_arguments_has_empty_ones() -> None:

@@ -24,7 +24,9 @@ class ToyUU(litellm.CustomLLM):
 def foreign(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     """A package elsewhere that brings the provider `toy-cli`, and one that would replace ours."""
     package, parts = ModuleType("toy_package"), ModuleType("toy_package.parts")
-    parts.PARTS = SimpleNamespace(name="toy-cli", models=())  # type: ignore[attr-defined]
+    parts.PARTS = SimpleNamespace(  # type: ignore[attr-defined]
+        name="toy-cli", models=(), transform=SimpleNamespace(supported=frozenset())
+    )
     package.PROVIDER_CLASS, package.ToyUU = "ToyUU", ToyUU  # type: ignore[attr-defined]
     package.__path__ = []
     monkeypatch.setitem(sys.modules, "toy_package", package)

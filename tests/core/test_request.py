@@ -15,7 +15,18 @@ from uutel_bridge.core.tools import ResponseFormat, Tool, ToolChoice
 
 EVERYTHING = ("max_tokens", "temperature", "top_p", "stop", "reasoning_effort", "verbosity", "service_tier")
 PENALTIES = ("presence_penalty", "frequency_penalty")
-ABLE = (*EVERYTHING, *PENALTIES, "seed", "tools", "tool_choice", "parallel_tool_calls", "response_format", "thinking")
+ABLE = (
+    *EVERYTHING,
+    *PENALTIES,
+    "safety_settings",
+    "seed",
+    "top_k",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "thinking",
+)
 TOOLS = [{"type": "function", "function": {"name": "f"}}]
 HI = [{"role": "user", "content": "hi"}]
 
@@ -38,6 +49,8 @@ def test_a_bare_request_asks_for_nothing_but_an_answer() -> None:
         "reasoning_effort": None,
         "verbosity": None,
         "service_tier": None,
+        "top_k": None,
+        "safety_settings": (),
         "seed": None,
         "presence_penalty": None,
         "frequency_penalty": None,
@@ -215,6 +228,8 @@ NAMED = {"type": "function", "function": {"name": "f"}}
         pytest.param({"response_format": {"type": "json_object"}}, "response_format", ResponseFormat(None)),
         pytest.param({"thinking": {"type": "disabled"}}, "thinking", {"type": "disabled"}, id="no-thinking"),
         pytest.param({"seed": 0}, "seed", 0, id="seed"),
+        pytest.param({"top_k": 1}, "top_k", 1, id="top-k"),
+        pytest.param({"safety_settings": [{"category": "c"}]}, "safety_settings", ({"category": "c"},), id="safety"),
         pytest.param({"presence_penalty": -2}, "presence_penalty", -2, id="presence-penalty"),
         pytest.param({"frequency_penalty": 0.5}, "frequency_penalty", 0.5, id="frequency-penalty"),
         pytest.param({"thinking": {"type": "adaptive"}}, "thinking", {"type": "adaptive"}, id="adaptive"),

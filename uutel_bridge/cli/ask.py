@@ -113,7 +113,7 @@ class _Answer:
 
     def as_json(self) -> dict[str, Any]:
         """In the shape of OpenAI's chat completion, as far as it goes."""
-        started = next(event for event in self._events if isinstance(event, Started))
+        *_, started = (event for event in self._events if isinstance(event, Started))  # the last knows the real model
         message = {"role": "assistant", "content": self.text}
         reasoning = "".join(event.text for event in self._events if isinstance(event, ReasoningDelta))
         if reasoning:

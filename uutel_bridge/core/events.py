@@ -10,7 +10,7 @@ FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The vendor began to answer."""
+    """The vendor began to answer. Told once more at the end where it is only then known who did."""
 
     response_id: str
     """The vendor's id of the answer."""

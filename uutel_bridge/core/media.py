@@ -6,7 +6,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import imagesize
@@ -15,6 +15,8 @@ from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.text import checked_text
 
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[\w.+=-]+)*;base64,(?P<data>.*)", re.DOTALL)
+_SOUNDS: Mapping[str, str] = {"wav": "audio/wav", "mp3": "audio/mp3"}
+"""OpenAI's names of formats."""
 _PDF_HEADER = 1024
 """Bytes within which readers of PDF look for its mark."""
 _MARKS = {
@@ -31,7 +33,7 @@ _MARKS = {
 class Media:
     """An image or a document: either its bytes or where they are."""
 
-    kind: Literal["image", "document"]
+    kind: Literal["image", "audio", "document"]
     media_type: str
     """MIME type; empty where only the URL is known."""
     data: str
@@ -85,6 +87,20 @@ def read_fetched(link: Media, content: bytes, said_type: str) -> Media:
     return Media(link.kind, media_type, base64.b64encode(content).decode("ascii"), "", size)
 
 
+def read_audio(audio: Mapping[str, Any], at: str) -> Media:
+    """OpenAI's `input_audio`: base64 and the name of a format.
+
+    Raises:
+        BadRequest: One of them is missing or broken; `param` says where.
+    """
+    sound, data = str(audio.get("format")), audio.get("data")
+    if sound not in _SOUNDS:
+        raise BadRequest(f"{at}.format: {sound!r} is not one of {', '.join(_SOUNDS)}.", param=f"{at}.format")
+    return replace(
+        _inline(f"data:{_SOUNDS[sound]};base64,{data if isinstance(data, str) else ''}", f"{at}.data"), at=at
+    )
+
+
 def _inline(value: object, at: str) -> Media:
     match = _DATA_URL.fullmatch(value) if isinstance(value, str) else None
     if match is None:
@@ -107,8 +123,10 @@ def _checked_size(content: bytes, media_type: str, at: str) -> tuple[int, int]:
     return 0, 0
 
 
-def _kind(media_type: str) -> Literal["image", "document"]:
-    return "image" if media_type.startswith("image/") else "document"
+def _kind(media_type: str) -> Literal["image", "audio", "document"]:
+    if media_type.startswith("image/"):
+        return "image"
+    return "audio" if media_type.startswith("audio/") else "document"
 
 
 def _size(content: bytes, media_type: str, at: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.events import ReasoningBlock
-from uutel_bridge.core.media import Media, read_file, read_image
+from uutel_bridge.core.media import Media, read_audio, read_file, read_image
 from uutel_bridge.core.text import checked_name, checked_text
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -22,7 +22,7 @@ _ROLES: Mapping[str, Role] = {
 }
 _MEDIA: Mapping[Role, frozenset[str]] = {
     "system": frozenset(),
-    "user": frozenset({"image", "document"}),
+    "user": frozenset({"image", "audio", "document"}),
     "assistant": frozenset(),
     "tool": frozenset({"image"}),
 }
@@ -46,6 +46,8 @@ class ToolCall:
     name: str
     arguments: str
     """As the model wrote them: JSON or not."""
+    signature: str = ""
+    """Google's seal on the thought that led to it, where LiteLLM keeps one beside the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,14 @@ def _tool_call(call: Mapping[str, Any], at: str) -> ToolCall:
         raise UnsupportedParam(f"{at}.type: {call.get('type')!r} is not supported; function is.", param=f"{at}.type")
     function = _object(call.get("function"))
     arguments = function.get("arguments")
+    beside = _object(call.get("provider_specific_fields"))
     return ToolCall(
         id=checked_name(call.get("id"), f"{at}.id"),
         name=checked_name(function.get("name"), f"{at}.function.name"),
         arguments="" if arguments is None else checked_text(arguments, f"{at}.function.arguments"),
+        signature=checked_text(
+            beside.get("thought_signature") or "", f"{at}.provider_specific_fields.thought_signature"
+        ),
     )
 
 
@@ -217,7 +223,9 @@ def _part(raw: object, at: str) -> Part:
         return read_image(image if isinstance(image, str) else _object(image).get("url"), f"{at}.image_url")
     if kind == "file":
         return read_file(_object(part.get("file")), f"{at}.file")
-    raise BadRequest(f"{at}.type: {kind!r} is not one of text, image_url, file.", param=f"{at}.type")
+    if kind == "input_audio":
+        return read_audio(_object(part.get("input_audio")), f"{at}.input_audio")
+    raise BadRequest(f"{at}.type: {kind!r} is not one of text, image_url, input_audio, file.", param=f"{at}.type")
 
 
 def _object(raw: object) -> Mapping[str, Any]:

@@ -93,6 +93,9 @@ class ChatRequest(BaseModel):
     seed: int | None = None
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    top_k: int | None = Field(default=None, ge=1)
+    safety_settings: Annotated[tuple[Mapping[str, Any], ...], BeforeValidator(_as_tuple)] = ()
+    """Google's: a list of `{"category", "threshold"}`."""
     n: int = Field(default=1, ge=1, le=128)
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice("auto")

@@ -10,7 +10,7 @@ from typing import Any, cast
 import orjson
 from typing_extensions import assert_never
 
-from uutel_bridge.core.errors import BadRequest
+from uutel_bridge.core.errors import BadRequest, UnsupportedParam
 from uutel_bridge.core.events import ReasoningBlock
 from uutel_bridge.core.media import Media
 from uutel_bridge.core.messages import Message, Part, Text, ToolCall
@@ -150,6 +150,8 @@ def _block(part: Part) -> Mapping[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     if isinstance(part, Media):
+        if part.kind not in _MEDIA_TYPES:
+            raise UnsupportedParam(f"messages: Claude takes no {part.kind}.", param="messages")
         if part.data and part.media_type not in _MEDIA_TYPES[part.kind]:
             # The CLI would put a text in place of an image that it cannot read.
             raise BadRequest(f"messages: Claude takes no {part.media_type} as {part.kind}.", param="messages")

@@ -156,7 +156,7 @@ def _input(part: Part) -> Mapping[str, Any]:
 
 def _image(media: Media) -> Mapping[str, Any]:
     if media.kind != "image":
-        raise UnsupportedParam("messages: Codex takes no documents.", param="messages")
+        raise UnsupportedParam(f"messages: Codex takes no {media.kind}.", param="messages")
     if media.media_type and media.media_type not in _IMAGES:
         raise BadRequest(f"messages: OpenAI takes no {media.media_type} as image.", param="messages")
     # The bridge fetches links; one that slipped through would be refused by the app-server, not read as text.
