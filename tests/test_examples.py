@@ -77,7 +77,7 @@ def test_the_proxy_serves_the_sample_config(tmp_path: Path) -> None:
             _wait_until_up(f"http://127.0.0.1:{port}/health/liveliness", proxy)
             url = f"http://127.0.0.1:{port}/v1/chat/completions"
             question = {"messages": [{"role": "user", "content": "Hello"}], "reasoning_effort": "low"}
-            for model in ("sonnet", "claude-code/opus", "codex/default"):
+            for model in ("sonnet", "claude-code/opus", "codex/default", "gemini-cli/flash"):
                 answer = json.loads(_post(url, {**question, "model": model}))
                 assert answer["choices"][0]["message"]["content"] == _ANSWER
                 streamed = _post(url, {**question, "model": model, "stream": True})

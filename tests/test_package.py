@@ -53,7 +53,11 @@ def test_the_parts_of_a_provider_do_not_import_litellm() -> None:
 
 @pytest.mark.parametrize(
     ("package", "name", "provider", "model"),
-    [("claude_code", "ClaudeCodeUU", "claude-code", "sonnet"), ("codex", "CodexUU", "codex", "default")],
+    [
+        ("claude_code", "ClaudeCodeUU", "claude-code", "sonnet"),
+        ("codex", "CodexUU", "codex", "default"),
+        ("gemini_cli", "GeminiCLIUU", "gemini-cli", "flash"),
+    ],
 )
 def test_a_provider_class_can_be_imported_by_its_name(package: str, name: str, provider: str, model: str) -> None:
     """For those who fill `litellm.custom_provider_map` by hand."""
@@ -75,9 +79,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_the_wheel_carries_the_fakes(wheel: zipfile.ZipFile) -> None:
     """The executables with their execute bits, and the made-up logins."""
-    for name in ("claude", "codex"):
+    for name in ("claude", "codex", "gemini"):
         assert wheel.getinfo(f"uutel_bridge/_fake_clis/{name}").external_attr >> 16 & 0o111 == 0o111
-    for login in (".claude/.credentials.json", ".codex/auth.json"):
+    for login in (".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json"):
         assert "fake-refresh-token" in wheel.read(f"uutel_bridge/_fake_clis/home/{login}").decode()
 
 

@@ -24,7 +24,7 @@ def registered() -> None:
     uutel_bridge.register()
 
 
-@pytest.mark.parametrize("model", [_MODEL, "uutel/codex/default"])
+@pytest.mark.parametrize("model", [_MODEL, "uutel/codex/default", "uutel/gemini-cli/flash"])
 async def test_inside_the_block_a_fake_answers(model: str) -> None:
     """No CLI, no login and no network are needed."""
     with testing.fake_clis():
@@ -42,6 +42,9 @@ def test_inside_the_block_the_users_own_things_are_out_of_reach(monkeypatch: pyt
         "OPENAI_API_KEY": "sk-own",
         "UUTEL_CLAUDE_CODE__EXECUTABLE": "no-such-claude",
         "UUTEL_CODEX__EXECUTABLE": "no-such-codex",
+        "GEMINI_CLI_HOME": "/nowhere",
+        "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:9",
+        "UUTEL_GEMINI_CLI__EXECUTABLE": "no-such-gemini",
         "XDG_CONFIG_HOME": "/nowhere",
         "XDG_CACHE_HOME": "/nowhere",
     }

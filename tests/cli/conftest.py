@@ -37,6 +37,7 @@ class Command:
         """Take every made-up login away."""
         (self.home / ".claude" / ".credentials.json").unlink()
         (self.home / ".codex" / "auth.json").unlink()
+        (self.home / ".gemini" / "oauth_creds.json").unlink()
 
     def start(self, *arguments: str, code: str = _MAIN, environment: Any = (), **streams: Any) -> Any:
         """Start it; its output comes as bytes."""

@@ -216,11 +216,12 @@ def test_a_hang_up_that_the_parent_ignores_stays_ignored(uutel: Command) -> None
 def test_nobody_logged_in_is_said_with_what_mends_it(uutel: Command) -> None:
     """By default of every provider, and for a named model of its own."""
     uutel.log_out()
-    claude, codex = "claude auth login", "codex login"
-    for model, commands in (("", {claude, codex}), ("claude-code", {claude}), ("codex", {codex})):
+    commands = {"claude-code": "claude auth login", "codex": "codex login", "gemini-cli": "Log in with: gemini"}
+    for model in ("", *commands):
         done = uutel("ask", "-m", model, "x")
         assert (done.returncode, done.stdout) == (1, "")
-        assert {command for command in (claude, codex) if command in done.stderr} == commands
+        told = {name for name, command in commands.items() if command in done.stderr}
+        assert told == ({model} if model else set(commands))
         assert len(done.stderr.splitlines()) == 1
 
 
@@ -229,6 +230,8 @@ def test_without_a_model_the_provider_that_is_logged_in_answers(uutel: Command) 
     assert json.loads(uutel("ask", "--json", "x").stdout)["model"].startswith("claude")
     (uutel.home / ".claude" / ".credentials.json").unlink()
     assert json.loads(uutel("ask", "--json", "x").stdout)["model"].startswith("gpt")
+    (uutel.home / ".codex" / "auth.json").unlink()
+    assert json.loads(uutel("ask", "--json", "x").stdout)["model"].startswith("gemini")
 
 
 def test_litellm_is_not_imported(uutel: Command) -> None:

@@ -13,12 +13,13 @@ def test_the_demo_streams_a_conversation_and_says_that_it_is_made_up(uutel: Comm
     lines = done.stdout.splitlines()
     assert lines[0] == "These answers come from fake CLIs that ship with uutel-bridge: no login, no network."
     assert sum("fake" in line for line in lines) == 1
-    assert [line for line in lines if line.startswith("uutel/")] == ["uutel/claude-code/sonnet", "uutel/codex/default"]
+    models = ["uutel/claude-code/sonnet", "uutel/codex/default", "uutel/gemini-cli/flash"]
+    assert [line for line in lines if line.startswith("uutel/")] == models
     conversation = [
         "assistant part0 part1 part2 part3 ",
         "assistant And now say this, with the first turn before it. ",
     ]
-    assert [line for line in lines if line.startswith("assistant")] == conversation * 2
+    assert [line for line in lines if line.startswith("assistant")] == conversation * 3
 
 
 def test_the_demo_needs_no_login_no_network_and_none_of_the_users_settings(uutel: Command) -> None:
@@ -33,6 +34,9 @@ def test_the_demo_needs_no_login_no_network_and_none_of_the_users_settings(uutel
             "OPENAI_BASE_URL": proxy.url,
             "UUTEL_CODEX__EXECUTABLE": "no-such-codex",
             "CODEX_HOME": "/nowhere",
+            "GOOGLE_GEMINI_BASE_URL": proxy.url,
+            "UUTEL_GEMINI_CLI__EXECUTABLE": "no-such-gemini",
+            "GEMINI_CLI_HOME": "/nowhere",
         }
         done = uutel("demo", **hostile)
         assert (done.returncode, done.stderr) == (0, "")

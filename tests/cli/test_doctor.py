@@ -24,11 +24,14 @@ def test_a_working_provider_is_described(kind: str) -> None:
 
 def test_every_provider_is_described(uutel: Command) -> None:
     """By its name and the form of its models; Codex's account is the one in its login."""
-    claude, codex = uutel("doctor").stdout.split("\n\n")[1:]
+    claude, codex, gemini = uutel("doctor").stdout.split("\n\n")[1:]
     assert claude.startswith("Claude Code (uutel/claude-code/<model>)\n")
     assert codex.startswith("Codex (uutel/codex/<model>)\n")
     for words in ("0.169.0 (tested)", "auth.json", "account     nobody@example.invalid (plus)", "ready"):
         assert words in codex
+    assert gemini.startswith("Gemini CLI (uutel/gemini-cli/<model>)\n")
+    for words in ("0.61.0 (tested)", "oauth_creds.json", "ready"):
+        assert words in gemini
 
 
 def test_after_a_request_it_says_whether_processes_stay_warm(uutel: Command) -> None:
@@ -53,22 +56,30 @@ def test_a_missing_login_is_said_with_what_mends_it(uutel: Command) -> None:
     assert done.returncode == 1
     assert "claude auth login" in done.stdout
     assert "codex login" in done.stdout
+    assert "Log in with: gemini" in done.stdout
     assert "ready" not in done.stdout
 
 
 def test_a_missing_cli_is_said_with_what_mends_it(uutel: Command) -> None:
     """The command that installs it."""
-    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="no-such-claude", UUTEL_CODEX__EXECUTABLE="no-such-codex")
+    packages = {
+        "claude-code": "@anthropic-ai/claude-code",
+        "codex": "@openai/codex",
+        "gemini-cli": "@google/gemini-cli",
+    }
+    missing = {f"UUTEL_{name.upper().replace('-', '_')}__EXECUTABLE": f"no-such-{name}" for name in packages}
+    done = uutel("doctor", **missing)
     assert done.returncode == 1
-    for words in ("no-such-claude", "@anthropic-ai/claude-code", "no-such-codex", "npm install -g @openai/codex"):
-        assert words in done.stdout
+    for name, package in packages.items():
+        assert f"no-such-{name}" in done.stdout
+        assert f"npm install -g {package}" in done.stdout
 
 
 def test_one_provider_that_works_is_enough(uutel: Command) -> None:
-    """Exit status 0: something can answer, and what is wrong with the other one is said."""
+    """Exit status 0: something can answer, and what is wrong with another one is said."""
     done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="no-such-claude")
     assert done.returncode == 0
-    assert (done.stdout.count("ready"), done.stdout.count("wrong")) == (1, 1)
+    assert (done.stdout.count("ready"), done.stdout.count("wrong")) == (2, 1)
 
 
 def test_an_untested_version_is_said(uutel: Command) -> None:
@@ -86,17 +97,19 @@ def test_an_untested_version_is_said(uutel: Command) -> None:
 
 def test_something_else_in_place_of_the_cli_is_said(uutel: Command) -> None:
     """A program that is no CLI of theirs cannot answer for it."""
-    done = uutel("doctor", UUTEL_CLAUDE_CODE__EXECUTABLE="true", UUTEL_CODEX__EXECUTABLE="true")
-    assert done.returncode == 1
+    others = {f"UUTEL_{name}__EXECUTABLE": "true" for name in ("CLAUDE_CODE", "CODEX", "GEMINI_CLI")}
+    done = uutel("doctor", **others)
     assert done.stdout.count("wrong") == 2
+    # Whom the Gemini CLI is logged in as stands in files, and is not asked of it.
+    assert done.stdout.count("not tested with this bridge") == 3
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words", "works"),
     [
         ("config.toml", "[claude-code", "config.toml", 0),
-        ("config.toml", "[claude-code]\nspares = -1\n", "claude-code.spares must be a whole number", 1),
-        ("config.yaml", "codex:\n  sparse: 1\n", "codex.sparse is not a setting", 1),
+        ("config.toml", "[claude-code]\nspares = -1\n", "claude-code.spares must be a whole number", 2),
+        ("config.yaml", "codex:\n  sparse: 1\n", "codex.sparse is not a setting", 2),
         ("config.json", "3", "config.json", 0),
     ],
 )

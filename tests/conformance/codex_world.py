@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ class CodexWorld(World):
     """Codex, fake or real, against an emulator of the Responses API."""
 
     provider = "codex"
-    traits = frozenset({"shared"})
+    traits = frozenset({"shared", "fetched"})
     tables = _TABLES
     api_class = ResponsesAPI
     body_class = CodexBody
@@ -210,6 +211,7 @@ class CodexWorld(World):
     changing = frozenset(_IDS)
     machine_mode = "app-server"
     patience = "uutel_bridge.core.rpc._PARTING_SECONDS"
+    uses = sys.maxsize
     step = 4
 
     @classmethod

@@ -47,7 +47,7 @@ class Text(NamedTuple):
 
 
 class Media(NamedTuple):
-    """An image or a document, in base64."""
+    """An image, a sound or a document, in base64."""
 
     media_type: str
     data: str
@@ -103,6 +103,8 @@ def parts(content: Any) -> list[Any]:
 def _part(part: dict[str, Any]) -> Text | Media | Link:
     if part["type"] == "text":
         return Text(part["text"])
+    if part["type"] == "input_audio":
+        return Media(f"audio/{part['input_audio']['format']}", part["input_audio"]["data"])
     return part_of(part["image_url"]["url"] if part["type"] == "image_url" else part["file"]["file_data"])
 
 

@@ -49,8 +49,12 @@ def _on_codex(remark: str) -> dict[str, str]:
     return {"codex": remark}
 
 
-def _on_both(remark: str) -> dict[str, str]:
-    return {**_on_claude(remark), **_on_codex(remark)}
+def _on_gemini(remark: str) -> dict[str, str]:
+    return {"gemini-cli": remark}
+
+
+def _on_all(remark: str) -> dict[str, str]:
+    return {**_on_claude(remark), **_on_codex(remark), **_on_gemini(remark)}
 
 
 def _asking(part: dict[str, Any]) -> dict[str, Any]:
@@ -63,11 +67,22 @@ def _calling(**params: Any) -> dict[str, Any]:
 
 _NO_SETTING = _on_codex("Codex has no setting for these")
 _NO_SUCH_PARAMETER = _on_claude("Anthropic has none of these") | _NO_SETTING
+_NO_LOGITS = _NO_SUCH_PARAMETER | _on_gemini("no logits")
 _FORCED = _on_claude("a forced call is made without reasoning")
 _NOT_FORCED = _on_codex("Codex cannot make the model call")
-_SHUT_OUT = _on_both("the CLI's own tools are shut out")
-_NO_SOUND = _on_claude("Claude takes and makes none of these") | _on_codex("Codex takes and makes none of these")
-_ALL_KEPT = _on_codex("all of it is hidden, and kept")
+_SHUT_OUT = _on_all("the CLI's own tools are shut out")
+_NO_HEARING = _on_claude("Claude takes and makes none of these") | _on_codex("Codex takes and makes none of these")
+_NO_SPEECH = _NO_HEARING | _on_gemini("the model hears, and does not speak")
+_NO_FILMS = _NO_HEARING | _on_gemini("no video")
+_CUT = "one, in front, cut at its blank ends; three line feeds in a row are refused; for none, a neutral one"
+_NONE_KEPT = _on_gemini("none is kept, for Gemini takes none back")
+_ALL_KEPT = _on_codex("all of it is hidden, and kept") | _NONE_KEPT
+_FETCHED = _on_codex("the bridge fetches what a link leads to") | _on_gemini("the bridge fetches what a link leads to")
+_IN_WORDS = _on_claude("asked for in words") | _on_codex("asked for in words")
+_NO_PRICE = _on_codex("tokens; Codex tells no price") | _on_gemini("tokens; Gemini CLI tells no price")
+_ONE_PIECE = _on_gemini("each call in one piece, at the end")
+_UNTOLD = _on_gemini("the CLI tells of no limit before it is reached")
+_IF_TOLD = _on_gemini("until when, if Google says so")
 _PDF = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 
 ROWS: Mapping[str, Mapping[str, Requirement]] = {
@@ -75,7 +90,11 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "text:whole": Requirement("An answer in one piece is the model's text, to the character.", _OPENAI),
         "text:streamed": Requirement("Pieces come as the model says them, complete and in order.", _OPENAI),
         "text:sync": Requirement("Sync calls give what async calls give, also inside a running loop.", _LITELLM),
-        "text:finish-reason": Requirement("Why the model stopped is told in OpenAI's words.", _OPENAI),
+        "text:finish-reason": Requirement(
+            "Why the model stopped is told in OpenAI's words.",
+            _OPENAI,
+            limited_on=_on_gemini("no `content_filter`, and `length` only where `max_tokens` was asked for"),
+        ),
         "text:one-request": Requirement("A call is one request to the model; nothing is asked on the side.", _OURS),
     },
     "Several choices (`n`), whole": {
@@ -85,16 +104,17 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "choices:streamed": Requirement(
             "Several answers are streamed side by side.",
             _OPENAI,
-            not_on=_on_both("LiteLLM cannot pass them on"),
+            not_on=_on_all("LiteLLM cannot pass them on"),
             params={"n": 2, "stream": True},
         ),
     },
     "Usage and cost of each request": {
         "usage:tokens": Requirement("Tokens are the vendor's count, those from the cache named apart.", _OPENAI),
-        "usage:cost": Requirement(
-            "The price is the vendor's own.", _LITELLM, absent_on=_on_codex("tokens; Codex tells no price")
+        "usage:cost": Requirement("The price is the vendor's own.", _LITELLM, absent_on=_NO_PRICE),
+        "usage:model": Requirement(
+            "An answer says which model gave it.",
+            _LITELLM,
         ),
-        "usage:model": Requirement("An answer says which model gave it.", _LITELLM),
     },
     "Model names": {
         "models:names": Requirement(
@@ -103,6 +123,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
             limited_on={
                 "claude-code": "`sonnet`, `opus`, `haiku`, `fable`, or any name the CLI takes",
                 "codex": "`default`, `gpt-6.1-sol`, `gpt-5.5`, or any name that OpenAI takes",
+                "gemini-cli": "`pro`, `flash`, `flash-lite`, or any name the CLI takes",
             },
         ),
     },
@@ -112,7 +133,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "history:blank": Requirement(
             "Messages without text are turns, too.",
             _OPENAI,
-            limited_on=_on_claude("blank text becomes `(no content)`"),
+            limited_on=_on_claude("blank text becomes `(no content)`") | _on_gemini("empty text becomes a space"),
         ),
         "history:isolated": Requirement("No request sees anything of another.", _OURS),
     },
@@ -121,14 +142,15 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
             "System and developer messages instruct the model.",
             _OPENAI,
             limited_on=_on_claude("one, in front, after two lines of the CLI's")
-            | _on_codex("one, in front, as the developer's message"),
+            | _on_codex("one, in front, as the developer's message")
+            | _on_gemini(_CUT),
         ),
     },
     "Beginning the model's answer for it": {
         "history:prefill": Requirement(
             "The model goes on with an assistant message at the end.",
             _VENDOR,
-            not_on=_on_both("the conversation must end with the user"),
+            not_on=_on_all("the conversation must end with the user"),
             params={"messages": [{"role": "user", "content": "A"}, {"role": "assistant", "content": "{"}]},
         ),
     },
@@ -145,7 +167,9 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
     },
     "Function tools, streamed as well": {
         "tools:calls": Requirement("Calls come back as the model made them, with the text before them.", _OPENAI),
-        "tools:calls:streamed": Requirement("Id and name come first, the arguments as they are written.", _OPENAI),
+        "tools:calls:streamed": Requirement(
+            "Id and name come first, the arguments as they are written.", _OPENAI, limited_on=_ONE_PIECE
+        ),
         "tools:schema": Requirement(
             "Descriptions and JSON Schemas arrive whole.",
             _OPENAI,
@@ -161,7 +185,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "tools:parallel:off": Requirement(
             "`parallel_tool_calls=False` is told to the model.",
             _OPENAI,
-            not_on=_on_codex("not one at a time"),
+            not_on=_on_codex("not one at a time") | _on_gemini("not one at a time"),
             params=_calling(parallel_tool_calls=False),
         ),
     },
@@ -210,19 +234,19 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         ),
         "format:json-schema:streamed": Requirement("So it does in a stream.", _OPENAI),
         "format:pydantic": Requirement("A pydantic class is a schema, too.", _LITELLM),
-        "format:tools": Requirement("Functions and a form go together.", _OPENAI),
+        "format:tools": Requirement(
+            "Functions and a form go together.", _OPENAI, limited_on=_on_gemini("with functions from Gemini 3 on")
+        ),
     },
     "`response_format` json_object": {
-        "format:json-object": Requirement(
-            "The answer is any JSON object.", _OPENAI, limited_on=_on_both("asked for in words")
-        ),
+        "format:json-object": Requirement("The answer is any JSON object.", _OPENAI, limited_on=_IN_WORDS),
     },
     "Images, by data URL or http(s) URL": {
         "media:image": Requirement("An image arrives byte for byte, in its place.", _OPENAI),
         "media:image-url": Requirement(
             "The model sees what an address leads to.",
             _OPENAI,
-            limited_on=_on_codex("the bridge fetches what a link leads to"),
+            limited_on=_FETCHED,
         ),
     },
     "PDF": {
@@ -237,22 +261,22 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "media:audio": Requirement(
             "The model hears.",
             _OPENAI,
-            not_on=_NO_SOUND,
+            not_on=_NO_HEARING,
             params=_asking({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}),
         ),
         "media:audio:answer": Requirement(
-            "The model speaks.", _OPENAI, not_on=_NO_SOUND, params={"modalities": ["text", "audio"]}
+            "The model speaks.", _OPENAI, not_on=_NO_SPEECH, params={"modalities": ["text", "audio"]}
         ),
         "media:video": Requirement(
             "The model sees films.",
             _LITELLM,
-            not_on=_NO_SOUND,
+            not_on=_NO_FILMS,
             params=_asking({"type": "video_url", "video_url": {"url": "https://127.0.0.1/a.mp4"}}),
         ),
         "media:file-id": Requirement(
             "A file that was uploaded before goes by its id.",
             _OPENAI,
-            not_on=_on_claude("files go in the request") | _on_codex("images go in the request"),
+            not_on=_on_all("files go in the request"),
             params=_asking({"type": "file", "file": {"file_id": "file-1"}}),
         ),
     },
@@ -261,15 +285,18 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "reasoning:effort": Requirement(
             "How much to think can be asked for.",
             _OPENAI,
-            limited_on=_on_both("`effort=`, or `reasoning_effort=` with `allowed_openai_params`"),
+            limited_on=_on_all("`effort=`, or `reasoning_effort=` with `allowed_openai_params`"),
         ),
         "reasoning:switch": Requirement(
             "`thinking` switches it, in the vendor's words.",
             _LITELLM,
             not_on=_on_codex("summaries, no switch"),
+            limited_on=_on_gemini("switched off on Gemini 2.5 Flash alone"),
             params={"extra_body": {"thinking": {"type": "disabled"}}},
         ),
-        "reasoning:blocks": Requirement("Blocks with their signatures go back to the model.", _LITELLM),
+        "reasoning:blocks": Requirement(
+            "Blocks with their signatures go back to the model.", _LITELLM, absent_on=_NONE_KEPT
+        ),
         "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR, absent_on=_ALL_KEPT),
     },
     "`max_tokens`, `temperature`, `top_p`, `stop`": {
@@ -282,16 +309,14 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         )
     },
     "`seed`, `logprobs`, `logit_bias`, penalties": {
-        f"parameters:{name}": Requirement(
-            f"`{name}` takes effect.", _OPENAI, not_on=_NO_SUCH_PARAMETER, params={name: value}
+        f"parameters:{name}": Requirement(f"`{name}` takes effect.", _OPENAI, not_on=not_on, params={name: value})
+        for name, value, not_on in (
+            ("seed", 1, _NO_SUCH_PARAMETER),
+            ("logprobs", True, _NO_LOGITS),
+            ("logit_bias", {"50256": -100}, _NO_LOGITS),
+            ("presence_penalty", 1.0, _NO_SUCH_PARAMETER),
+            ("frequency_penalty", 1.0, _NO_SUCH_PARAMETER),
         )
-        for name, value in {
-            "seed": 1,
-            "logprobs": True,
-            "logit_bias": {"50256": -100},
-            "presence_penalty": 1.0,
-            "frequency_penalty": 1.0,
-        }.items()
     },
     "`timeout`, `api_key`, `api_base`, `drop_params`": {
         "parameters:timeout": Requirement("No call outlasts its timeout.", _LITELLM),
@@ -301,8 +326,8 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "parameters:checked": Requirement("What cannot be right is refused by its name, at once.", _OPENAI),
     },
     "The plan's limits, told and reached": {
-        "limits:windows": Requirement("An answer says how much of the plan is used.", _VENDOR),
-        "limits:reached": Requirement("A used-up plan says which limit and until when.", _LITELLM),
+        "limits:windows": Requirement("An answer says how much of the plan is used.", _VENDOR, absent_on=_UNTOLD),
+        "limits:reached": Requirement("A used-up plan says which limit and until when.", _LITELLM, limited_on=_IF_TOLD),
     },
     "Errors in LiteLLM's classes, retries, Router": {
         "errors:typed": Requirement("A failure has its class and the vendor's words.", _LITELLM),

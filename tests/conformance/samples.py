@@ -55,6 +55,10 @@ DOCUMENT: dict[str, Any] = {
     "type": "file",
     "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{_PDF}"},
 }
+SOUND: dict[str, Any] = {
+    "type": "input_audio",
+    "input_audio": {"data": base64.b64encode(b"RIFF$\0\0\0WAVEfmt " + bytes(range(256))).decode(), "format": "wav"},
+}
 IMAGES = {
     "image": _image(2, 2),
     "image of many pixels": _image(2400, 20),

@@ -8,10 +8,11 @@ import pytest
 
 from tests.conformance.claude_world import ClaudeWorld
 from tests.conformance.codex_world import CodexWorld
+from tests.conformance.gemini_world import GeminiWorld
 from tests.conformance.requirements import REQUIREMENTS
 from tests.conformance.world import World
 
-WORLDS: Mapping[str, type[World]] = {each.provider: each for each in (ClaudeWorld, CodexWorld)}
+WORLDS: Mapping[str, type[World]] = {each.provider: each for each in (ClaudeWorld, CodexWorld, GeminiWorld)}
 """The providers by their names."""
 
 KINDS = ("fake", "real")
@@ -29,7 +30,7 @@ def runs_with(
 
     Without what was given to the test, it is enough that there is something in the table.
     """
-    words = {kind, cls.provider, *cls.traits}
+    words = {kind, cls.provider, *cls.traits, *(() if cls.slow and kind == "real" else ("quick",))}
     for mark in marks:
         if mark.name == "on" and not words.issuperset(mark.args):
             return False

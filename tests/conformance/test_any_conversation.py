@@ -32,7 +32,7 @@ class Conversation:
             self._shown.append(DOCUMENT)
         self.messages: list[dict[str, Any]] = []
         if self._maybe(0.15):
-            self._answer()
+            self._answer(calling=world.calls_come_first)
         for _ in range(self._random.randint(1, 6)):
             self._ask()
             self._answer()
@@ -55,10 +55,10 @@ class Conversation:
         for _ in range(self._random.choice([1, 1, 2])):
             self.messages.append(user(self._content(self._shown)))
 
-    def _answer(self) -> None:
+    def _answer(self, *, calling: bool = True) -> None:
         for _ in range(self._random.choice([1, 1, 2])):
             text = self._text()
-            if self._maybe(0.5):
+            if not calling or self._maybe(0.5):
                 self.messages.append(assistant(text))
             else:
                 self._call(text)

@@ -20,7 +20,7 @@ import pytest
 import uutel_bridge
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, groups_of
-from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, SHARED, World
+from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, QUICK, SHARED, World
 
 LONG = 2 * BOUND
 CROWDS = {"fake": (100, 4), "real": (24, 3)}
@@ -68,12 +68,12 @@ def most_at_once(world: World, markers: list[str]) -> int:
     return most
 
 
-@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("streamed", [pytest.param(False, marks=QUICK, id="whole"), pytest.param(True, id="streamed")])
 @pytest.mark.requirement("processes:crowd")
 async def test_a_crowd_is_served_by_a_few_processes(world: World, streamed: bool) -> None:
     """Everybody gets the answer to their own question, and there are never more processes than allowed, or needed."""
-    crowd, allowed = (100, 1) if world.is_shared else CROWDS[world.kind]
-    markers = [world.marker("echo", pause=0.5 if world.is_shared else 0.01) for _ in range(crowd)]
+    crowd, allowed = (100, 1) if world.serves_everybody else CROWDS[world.kind]
+    markers = [world.marker("echo", pause=0.5 if world.serves_everybody else 0.01) for _ in range(crowd)]
 
     async def ask(number: int) -> None:
         messages = conversation(markers[number], f"guest {number}")
@@ -86,20 +86,20 @@ async def test_a_crowd_is_served_by_a_few_processes(world: World, streamed: bool
         body = world.body(markers[number])
         assert (body.system, body.turns) == ([messages[0]["content"]], [("user", [messages[1]["content"]])])
 
-    with world.settings(MAX_PROCESSES="3" if world.is_shared else str(allowed)), anyio.fail_after(LONG):
+    with world.settings(MAX_PROCESSES="3" if world.serves_everybody else str(allowed)), anyio.fail_after(LONG):
         async with watched(world) as seen, anyio.create_task_group() as group:
             for number in range(crowd):
                 group.start_soon(ask, number)
         assert world.processes_started == allowed
     assert max(seen) == allowed
-    assert world.is_shared or most_at_once(world, markers) <= allowed
+    assert world.serves_everybody or most_at_once(world, markers) <= allowed
 
 
 @SHARED
 @pytest.mark.requirement("processes:crowd")
-async def test_a_hundred_answers_are_on_their_way_at_the_same_time(world: World) -> None:
+async def test_many_answers_are_on_their_way_at_the_same_time(world: World) -> None:
     """From one process; and when all have been given up, it is as good as new."""
-    markers = [world.marker("hang") for _ in range(100)]
+    markers = [world.marker("hang") for _ in range(world.at_once)]
     with world.settings(), anyio.fail_after(LONG):
         async with anyio.create_task_group() as group:
             for marker in markers:
@@ -182,7 +182,7 @@ def belongings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
 
 
 async def test_nothing_grows_with_the_number_of_requests(world: World, belongings: Callable[[], Belongings]) -> None:
-    """Processes that serve one at a time are replaced after 50 uses, and everything they had goes with them."""
+    """Processes that grow are replaced after so many uses, and everything they had goes with them."""
     rows = ROWS[world.kind]
     with world.settings(MAX_PROCESSES="1"), anyio.fail_after(LONG):
         for _ in range(10):  # LiteLLM and the allocator have their fill
@@ -192,7 +192,7 @@ async def test_nothing_grows_with_the_number_of_requests(world: World, belonging
         for _ in range(rows):
             await litellm.acompletion(world.model, conversation(world.marker("text")))
             assert len(scratch_folders()) <= 1
-        assert world.processes_started == (1 if world.is_shared else -(-rows // 50))
+        assert world.processes_started == -(-rows // world.uses)
         await uutel_bridge.aclose()
         after = belongings()
     assert after._replace(memory=0) == before._replace(memory=0)
@@ -219,6 +219,7 @@ async def test_failures_and_departures_leave_nothing(world: World, belongings: C
     assert after.memory - before.memory < 20 * 2**20
 
 
+@QUICK
 async def test_processes_without_work_are_stopped(world: World) -> None:
     """All of them, after a while; the next request starts one again."""
     with world.settings(IDLE_SECONDS="0.5", SPARES="1"), anyio.fail_after(BOUND):

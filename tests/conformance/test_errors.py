@@ -13,7 +13,7 @@ import pytest
 from litellm import exceptions as lite
 
 from tests.conformance.conversations import user
-from tests.conformance.world import World
+from tests.conformance.world import QUICK, World
 
 
 async def whole(world: World, text: str, **given: Any) -> Any:
@@ -156,6 +156,7 @@ async def test_no_call_outlasts_its_timeout(world: World, scenario: str, way: st
     await it_still_works(world)
 
 
+@QUICK
 async def test_no_try_is_begun_that_could_not_end_in_time(world: World) -> None:
     """The failure is told at once where the next pause would outlast the timeout."""
     marker = world.marker(world.overloaded)

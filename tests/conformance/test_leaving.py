@@ -19,7 +19,7 @@ from tests.conformance.claude_world import ON_CLAUDE
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, groups_of, wait_until_gone
 from tests.conformance.programs import Program
-from tests.conformance.world import CORE, ONE_AT_A_TIME, World, origin
+from tests.conformance.world import CORE, ONE_AT_A_TIME, QUICK, World, origin
 from uutel_bridge.core import base, process
 from uutel_bridge.core.errors import CLIExited, UUError
 
@@ -224,6 +224,7 @@ async def test_who_leaves_disturbs_nobody(world: World) -> None:
     assert text == "".join(f"s{n} " for n in range(20))
 
 
+@QUICK
 async def test_the_next_request_can_be_made_at_once(alone: World) -> None:
     """Ten times, without waiting for anything in between: the answers are those of the right question."""
     with anyio.fail_after(BOUND):
@@ -259,6 +260,7 @@ async def test_a_long_stream_that_nobody_reads_gives_its_process_back(
     assert "was not read for 0.5 seconds" in str(caught.value)
 
 
+@QUICK
 async def test_an_unread_stream_loses_nothing_while_others_run(world: World) -> None:
     """However much the others say meanwhile."""
     marker = world.marker("long", n=3000)
@@ -352,6 +354,7 @@ ENDS = [
 ]
 
 
+@QUICK
 @pytest.mark.parametrize(("end", "status"), ENDS)
 @pytest.mark.requirement("processes:ended")
 def test_a_program_can_end_in_mid_stream(world: World, end: str, status: int) -> None:

@@ -37,15 +37,16 @@ async def test_an_answer_says_how_much_of_the_plan_is_used(world: World, ask: An
 
 @pytest.mark.requirement("limits:reached")
 async def test_a_limit_is_told_each_time_that_it_stops_a_request(world: World) -> None:
-    """Which one and until when, in headers that the Router reads; from one process as well, and never tried again."""
+    """Which one and until when, if that is told, in headers for the Router; from one process too, and once."""
     with world.settings(MAX_PROCESSES="1"):
         for _ in range(2):
             marker = world.marker("limit")
             with pytest.raises(litellm.RateLimitError) as caught:
                 await litellm.acompletion(world.model, [user(marker)])
             headers = caught.value.response.headers
-            resets_at = world.api.scenarios.RESETS_AT
-            assert (headers["x-uutel-limit-scope"], headers["x-uutel-resets-at"]) == ("five_hour", str(resets_at))
-            assert int(headers["retry-after"]) > 0
+            assert headers["x-uutel-limit-scope"] == world.limit
+            if world.tables.windows:
+                assert headers["x-uutel-resets-at"] == str(world.api.scenarios.RESETS_AT)
+                assert int(headers["retry-after"]) > 0
             world.body(marker)
         assert world.processes_started == 1

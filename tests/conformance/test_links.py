@@ -11,12 +11,11 @@ from typing import Any
 import litellm
 import pytest
 
-from tests.conformance.codex_world import ON_CODEX, CodexWorld
-from tests.conformance.conversations import assistant, call, result, user
+from tests.conformance.conversations import Media, assistant, call, numbered, result, user
 from tests.conformance.world import World
 from uutel_bridge.core.loopback import LoopbackServer, Request, Response
 
-pytestmark = ON_CODEX
+pytestmark = pytest.mark.on("fetched")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -25,11 +24,8 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 _HEAD = (1).to_bytes(4, "big") * 2 + b"\x08\x00\x00\x00\x00"
 PNG = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", _HEAD) + _chunk(b"IDAT", zlib.compress(bytes(2))) + _chunk(b"IEND", b"")
-SEEN = {
-    "type": "input_image",
-    "image_url": f"data:image/png;base64,{base64.b64encode(PNG).decode()}",
-    "detail": "original",
-}
+DATA = base64.b64encode(PNG).decode()
+PLAIN = f"data:image/png;base64,{DATA}"
 
 
 @pytest.fixture
@@ -43,7 +39,7 @@ async def server(world: World) -> AsyncIterator[LoopbackServer]:
 
     server = LoopbackServer(answer)
     await server.start()
-    with world.settings(CODEX__PRIVATE_LINKS="true"):
+    with world.settings(PRIVATE_LINKS="true"):
         yield server
     await server.aclose()
 
@@ -58,37 +54,38 @@ def shown(marker: str, url: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": f"before {marker}"}, image(url), {"type": "text", "text": "after"}]
 
 
-@pytest.mark.parametrize("place", ["last", "earlier", "in a result"])
-@pytest.mark.requirement("media:image-url")
-async def test_a_link_arrives_as_the_image_it_leads_to(world: CodexWorld, server: LoopbackServer, place: str) -> None:
-    """Byte for byte, in its place."""
-    marker = world.marker("text")
-    parts = shown(marker, f"{server.url}/a.png")
-    messages = {
+def conversation(place: str, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With these parts somewhere."""
+    return {
         "last": [user(parts)],
         "earlier": [user(parts), assistant("Seen."), user("And?")],
         "in a result": [user("Look."), assistant(None, call("c1", "look")), result("c1", parts)],
     }[place]
-    await litellm.acompletion(world.model, messages)
-    items = world.body(marker).items
-    texts = [{"type": "input_text", "text": text} for text in (f"before {marker}", "after")]
-    assert (items[-1]["output"] if place == "in a result" else items[0]["content"]) == [texts[0], SEEN, texts[1]]
+
+
+@pytest.mark.parametrize("place", ["last", "earlier", "in a result"])
+@pytest.mark.requirement("media:image-url")
+async def test_a_link_arrives_as_the_image_it_leads_to(world: World, server: LoopbackServer, place: str) -> None:
+    """Byte for byte, in its place."""
+    marker = world.marker("text")
+    linked, there = (conversation(place, shown(marker, url)) for url in (f"{server.url}/a.png", PLAIN))
+    await litellm.acompletion(world.model, linked)
+    assert numbered(world.body(marker).conversation) == world.seen(there)
 
 
 @pytest.mark.requirement("media:image-url")
-async def test_a_streamed_answer_sees_it_too(world: CodexWorld, server: LoopbackServer) -> None:
+async def test_a_streamed_answer_sees_it_too(world: World, server: LoopbackServer) -> None:
     """The same request."""
     marker = world.marker("text")
     stream = await litellm.acompletion(world.model, [user(shown(marker, f"{server.url}/a.png"))], stream=True)
     assert [chunk async for chunk in stream]
-    assert world.body(marker).items[0]["content"][1] == SEEN
+    ((_, items),) = world.body(marker).conversation
+    assert items[1] == Media("image/png", DATA)
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.requirement("media:image-url")
-async def test_a_link_that_leads_nowhere_is_a_bad_request(
-    world: CodexWorld, server: LoopbackServer, stream: bool
-) -> None:
+async def test_a_link_that_leads_nowhere_is_a_bad_request(world: World, server: LoopbackServer, stream: bool) -> None:
     """As at OpenAI; the model is not asked."""
     marker = world.marker("text")
     with pytest.raises(litellm.BadRequestError, match=r"messages\[0\].content\[1\].image_url.*404"):
@@ -98,7 +95,7 @@ async def test_a_link_that_leads_nowhere_is_a_bad_request(
 
 
 @pytest.mark.requirement("media:image-url")
-async def test_the_timeout_covers_the_link(world: CodexWorld, server: LoopbackServer) -> None:
+async def test_the_timeout_covers_the_link(world: World, server: LoopbackServer) -> None:
     """It is the limit of the whole answer."""
     marker = world.marker("text")
     with pytest.raises(litellm.Timeout):
@@ -108,16 +105,16 @@ async def test_the_timeout_covers_the_link(world: CodexWorld, server: LoopbackSe
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.requirement("media:image-url")
-async def test_a_link_to_this_machine_needs_leave(world: CodexWorld) -> None:
+async def test_a_link_to_this_machine_needs_leave(world: World) -> None:
     """The CLI's own API is one."""
     marker = world.marker("text")
     with (
-        world.settings(CODEX__PRIVATE_LINKS="false"),
+        world.settings(PRIVATE_LINKS="false"),
         pytest.raises(litellm.BadRequestError, match="private_links"),
     ):
         await litellm.acompletion(world.model, [user(shown(marker, f"{world.api.url}/a.png"))])
     assert world.bodies(marker) == []
 
 
-async def _asked(world: CodexWorld, marker: str, url: str, *, stream: bool) -> Any:
+async def _asked(world: World, marker: str, url: str, *, stream: bool) -> Any:
     return await litellm.acompletion(world.model, [user(shown(marker, url))], stream=stream)

@@ -14,7 +14,7 @@ from tests.conformance.claude_world import ON_CLAUDE
 from tests.conformance.conversations import user
 from tests.conformance.processes import wait_until_gone
 from tests.conformance.programs import Program, run
-from tests.conformance.world import CORE, World
+from tests.conformance.world import CORE, QUICK, World
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def ask(world: World, name: str) -> None:
     assert response.choices[0].message.content == f"I am {name}."
 
 
+@QUICK
 def test_one_asyncio_run_after_another_meets_the_same_process(alone: World) -> None:
     """Though each has a loop of its own, and closes it."""
     asyncio.run(alone.is_exact())
@@ -39,6 +40,7 @@ def test_one_asyncio_run_after_another_meets_the_same_process(alone: World) -> N
     assert alone.processes_started == started
 
 
+@QUICK
 def test_a_stream_is_read_in_a_loop_of_its_own(alone: World) -> None:
     """Also after sync calls, and before them."""
 
@@ -51,6 +53,7 @@ def test_a_stream_is_read_in_a_loop_of_its_own(alone: World) -> None:
         assert asyncio.run(read()) == "part0 part1 part2 part3 "
 
 
+@QUICK
 def test_threads_share_the_processes(world: World) -> None:
     """Eight at once, three calls each."""
     failures: list[BaseException] = []
@@ -72,6 +75,7 @@ def test_threads_share_the_processes(world: World) -> None:
         assert world.processes_started == (1 if world.is_shared else 2)
 
 
+@QUICK
 @pytest.mark.requirement("text:sync")
 async def test_a_sync_call_may_block_a_running_loop(alone: World) -> None:
     """The answer does not need that loop."""
@@ -113,6 +117,7 @@ async def answer(routed: litellm.Router, marker: str, *, streamed: bool) -> str:
     return response.choices[0].message.content
 
 
+@QUICK
 @pytest.mark.requirement("errors:router")
 async def test_the_router_tries_again_as_often_as_it_was_told(world: World) -> None:
     """And the bridge does not try on top of that."""

@@ -17,7 +17,7 @@ import uutel_bridge
 from tests.conformance.claude_world import ON_CLAUDE
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, processes, wait_until_gone
-from tests.conformance.world import ON_FAKE, SHARED, World, origin, real_cli
+from tests.conformance.world import ON_FAKE, QUICK, SHARED, World, origin, real_cli
 from uutel_bridge import testing
 from uutel_bridge.core import process
 from uutel_bridge.core.errors import CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout, VendorUnavailable
@@ -121,6 +121,7 @@ async def test_a_process_that_says_no_more_is_stopped(
         assert pids().isdisjoint(before)
 
 
+@QUICK
 async def test_a_frozen_process_holds_nobody_up_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """It reads nothing and heeds no signal but the last."""
     world.be_impatient(monkeypatch)

@@ -11,7 +11,7 @@ import litellm
 import pytest
 
 from tests.conformance.conversations import assistant, call, function, numbered, result, system, user
-from tests.conformance.samples import DOCUMENT, IMAGES, LINK, TEXTS
+from tests.conformance.samples import DOCUMENT, IMAGES, LINK, SOUND, TEXTS
 from tests.conformance.world import World
 from uutel_bridge.core import process
 
@@ -27,11 +27,12 @@ async def test_text_is_text_wherever_it_stands(world: World, text: str) -> None:
     """First, earlier, last or in the system prompt: no character is lost, changed or taken for a command."""
     marker = world.marker("text")
     prompt = f"{text}{marker}{text}"
+    instructions = world.instructed([prompt])
     for turns in ([user(text)], [user(text), assistant(text), user(text)]):
         world.api.clear()
         await litellm.acompletion(world.model, [system(prompt), *turns])
         body = world.body(marker)
-        assert (body.system, body.turns) == ([prompt], turns_of(turns))
+        assert (body.system, body.turns) == ([instructions], turns_of(turns))
 
 
 @pytest.mark.parametrize("pairs", [0, 1, 3, 50])
@@ -80,28 +81,31 @@ async def test_without_a_system_prompt_the_model_gets_none(world: World) -> None
 
 
 @pytest.mark.parametrize(
-    ("prompts", "prompt"),
+    ("prompts", "texts"),
     [
-        (["One.", "Two.", " Three. "], "One.\n\nTwo.\n\n Three. "),
-        ([" \r\n indented\t\n\n"], " \r\n indented\t\n\n"),
-        (["é" * 250_000], "é" * 250_000),
-        ([[{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]], "a b"),
+        (["One.", "Two.", " Three. "], ["One.", "Two.", " Three. "]),
+        ([" \r\n indented\t\n\n"], [" \r\n indented\t\n\n"]),
+        (["é" * 250_000], ["é" * 250_000]),
+        ([[{"type": "text", "text": "a "}, {"type": "text", "text": "b"}]], ["a b"]),
     ],
     ids=["several", "whitespace", "500 kB", "parts"],
 )
 @pytest.mark.parametrize("role", ["system", "developer"])
 @pytest.mark.requirement("history:system")
-async def test_instructions_become_the_system_prompt(world: World, role: str, prompts: list[Any], prompt: str) -> None:
+async def test_instructions_become_the_system_prompt(
+    world: World, role: str, prompts: list[Any], texts: list[str]
+) -> None:
     """In their order, a blank line between them, every character as it was."""
     marker = world.marker("text")
     messages = [{"role": role, "content": content} for content in prompts]
     await litellm.acompletion(world.model, [*messages, user(marker)])
-    assert world.body(marker).system == [prompt]
+    assert world.body(marker).system == [world.instructed(texts)]
 
 
 SHOWN = [
     *(pytest.param(part, marks=pytest.mark.requirement("media:image"), id=name) for name, part in IMAGES.items()),
     pytest.param(LINK, marks=[pytest.mark.requirement("media:image-url"), pytest.mark.on("links")], id="image by URL"),
+    pytest.param(SOUND, marks=pytest.mark.requirement("media:audio"), id="sound"),
     pytest.param(DOCUMENT, marks=pytest.mark.requirement("media:pdf"), id="PDF"),
 ]
 
@@ -119,9 +123,9 @@ async def test_images_and_documents_arrive_byte_for_byte(world: World, part: dic
     assert world.body(marker).conversation == world.seen(messages)
 
 
-@pytest.mark.parametrize("part", SHOWN[:-1])
+@pytest.mark.parametrize("part", SHOWN[:-2])
 async def test_images_in_a_result_arrive_byte_for_byte(world: World, part: dict[str, Any]) -> None:
-    """In their place among the texts; documents are nothing that a function says."""
+    """In their place among the texts; sounds and documents are nothing that a function says."""
     marker = world.marker("text")
     told = [{"type": "text", "text": f"before {marker}"}, part, {"type": "text", "text": "after"}]
     messages = [user("Look."), assistant(None, call("c1", "look")), result("c1", told)]
@@ -154,7 +158,7 @@ async def test_nothing_of_a_request_is_left_for_the_next(world: World) -> None:
             world.named(world.other_model), messages, tools=[function(secrets[4])], effort="high", **world.tables.odd
         )
         await litellm.acompletion(world.model, [system("Plain."), user(after)])
-        assert world.processes_started == 1
+        assert world.processes_started == (3 if world.started_for_parameters else 1)
     assert all(secret in world.body(full).text for secret in secrets)
     assert not any(secret in world.body(after).text for secret in secrets)
     assert world.wire(after) == world.wire(plain)
@@ -180,7 +184,7 @@ async def test_conversations_side_by_side_are_never_mixed(world: World) -> None:
         async with anyio.create_task_group() as group:
             for n in range(8):
                 group.start_soon(_converse, world, f"guest-{n}")
-        assert world.processes_started == (1 if world.is_shared else 3)
+        assert world.processes_started == (1 if world.serves_everybody else 3)
 
 
 def _command(pid: int) -> str:

@@ -40,6 +40,8 @@ ONE_AT_A_TIME = pytest.mark.on("one at a time")
 """For what is so where a process answers one request after another."""
 SHARED = pytest.mark.on("shared")
 """For what is so where it answers many at once."""
+QUICK = pytest.mark.on("quick")
+"""For what is the core's and starts processes: not with a real CLI that takes seconds to start."""
 CORE = pytest.mark.on("claude-code", "fake")
 """For what is the core's alone, and costs much: one world is enough, where a row like it runs in the others."""
 
@@ -137,13 +139,16 @@ class World(ABC):
 
     `one at a time`: a process answers one request after another; `shared`: many at once.
     `calls in pieces`: a call's arguments come as the model writes them.
-    `links`: the vendor fetches what an image's address leads to.
+    `links`: the vendor fetches what an image's address leads to; `fetched`: the bridge does.
+    `JSON mode`: the vendor has a switch for any JSON object.
     `measures`: the CLI itself refuses what is too long.
     """
     api_class: ClassVar[type[Emulator]]
     body_class: ClassVar[type[Body]]
     handler: ClassVar[type]
     """What LiteLLM registers."""
+    slow: ClassVar[bool] = False
+    """Whether the real CLI takes seconds to start."""
     used_model: ClassVar[str]
     """The model that the tests ask, if they do not say otherwise."""
     other_model: ClassVar[str]
@@ -151,6 +156,8 @@ class World(ABC):
     """The login's file, below the home folder."""
     secrets: ClassVar[tuple[str, ...]]
     """What is in there, and must not leave it but for the API."""
+    told_to_the_cli: ClassVar[frozenset[str]] = frozenset()
+    """Of these, what the CLI takes from its environment alone."""
     address: ClassVar[str]
     """The vendor's own variable for the address of its API."""
     notes: ClassVar[tuple[str, ...]] = ()
@@ -162,6 +169,20 @@ class World(ABC):
     """The scenario of a 503, or what the vendor has for it, that `times=` may end."""
     patience: ClassVar[str] = ""
     """Where the seconds stand that a process has to forget a request; empty where it need not."""
+    one_prompt: ClassVar[bool] = False
+    """Whether a process that is shared has one system prompt at a time."""
+    started_for_parameters: ClassVar[bool] = False
+    """Whether other parameters need another process."""
+    files_while_asked: ClassVar[bool] = False
+    """Whether a conversation is in private files until it is answered."""
+    calls_come_first: ClassVar[bool] = True
+    """Whether a conversation may begin with a call of the model's."""
+    limit: ClassVar[str] = "five_hour"
+    """The limit that the scenario `limit` reaches."""
+    at_once: ClassVar[int] = 100
+    """Requests that a process that is shared answers at the same time."""
+    uses: ClassVar[int] = 50
+    """Requests after which a process is replaced."""
     long: ClassVar[str] = ""
     """Where the number of turns stands from which a conversation goes another way; empty where all go the same."""
     changing: ClassVar[frozenset[str]]
@@ -230,6 +251,11 @@ class World(ABC):
         """Whether a process answers many requests at once."""
         return "shared" in self.traits
 
+    @property
+    def serves_everybody(self) -> bool:
+        """Whether one process does, though each has a system prompt of its own."""
+        return self.is_shared and not self.one_prompt
+
     def named(self, model: str) -> str:
         """How LiteLLM calls one of the provider's models."""
         return f"uutel/{self.provider}/{model}"
@@ -247,6 +273,10 @@ class World(ABC):
         """What the model was sent, once."""
         (body,) = self.bodies(marker)
         return body
+
+    def instructed(self, texts: list[str]) -> str:
+        """The system prompt that the model is to see for these system messages."""
+        return "\n\n".join(texts)
 
     @abstractmethod
     def seen(self, messages: list[Any]) -> list[Turn]:
