@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import anyio
 import litellm
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from litellm import exceptions as lite
 
 from tests.conformance.conversations import function, user
@@ -18,6 +21,7 @@ from tests.conformance.test_errors import it_still_works, refused_at_once, whole
 from tests.conformance.test_tools import ask, made
 from tests.conformance.world import ON_FAKE, World
 from tests.emulators.gemini_api import PROJECT
+from tests.emulators.google_sign_in import RENEWED, GoogleSignIn
 from tests.emulators.recording import FAKES
 from tests.emulators.refusing_proxy import RefusingProxy
 
@@ -92,6 +96,37 @@ async def test_a_stored_google_login_is_lent(world: World) -> None:
     await it_still_works(world)
 
 
+@pytest.mark.on("real")
+async def test_a_stored_google_login_is_renewed_in_the_users_own_file(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the CLI itself, through the link that it was lent; nobody but Google and the API gets to see it."""
+    stored = json.loads((FAKES / "home/.gemini/oauth_creds.json").read_bytes())
+    store = world.home / ".gemini/oauth_creds.json"
+    store.write_text(json.dumps({**stored, "expiry_date": 1000}), encoding="utf-8")
+    store.chmod(0o600)
+    try:
+        with (
+            anyio.fail_after(BOUND),
+            GoogleSignIn(tmp_path) as google,
+            logged_in(world, "oauth-personal", {"GOOGLE_CLOUD_PROJECT": PROJECT}) as proxy,
+        ):
+            for name, value in google.environment.items():
+                monkeypatch.setenv(name, value)
+            for headers in await answered(world):
+                assert headers["authorization"] == f"Bearer {RENEWED}"
+            assert ("POST", "/token") in google.asked
+            assert proxy.attempts == []
+        assert not store.is_symlink()
+        assert store.stat().st_mode & 0o777 == 0o600
+        renewed = json.loads(store.read_bytes())
+        assert (renewed["access_token"], renewed["refresh_token"]) == (RENEWED, stored["refresh_token"])
+    finally:
+        store.unlink()
+    monkeypatch.undo()
+    await it_still_works(world)
+
+
 async def test_a_key_of_vertex_ai_is_a_login(world: World) -> None:
     """It goes to Vertex AI's address alone."""
     with anyio.fail_after(BOUND), logged_in(world, "vertex-ai", VERTEX) as proxy:
@@ -100,6 +135,39 @@ async def test_a_key_of_vertex_ai_is_a_login(world: World) -> None:
             assert headers["x-goog-api-key"] == "made-up-vertex-key"
         assert proxy.attempts == []
     assert {each.path.partition("/models/")[0] for each in world.api.requests[-2:]} == {"/v1beta1/publishers/google"}
+    await it_still_works(world)
+
+
+@pytest.mark.on("real")
+async def test_a_service_account_of_vertex_ai_is_a_login(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Google gives the CLI a token for it, which goes to Vertex AI's address."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    account = {"type": "service_account", "project_id": PROJECT, "client_email": "made-up@example.invalid"}
+    account |= {"client_id": "1", "private_key_id": "1", "private_key": key.private_bytes(*form).decode()}
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(account), encoding="utf-8")
+    variables = {
+        "GOOGLE_APPLICATION_CREDENTIALS": str(file),
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "GOOGLE_CLOUD_LOCATION": "europe-west1",
+    }
+    with (
+        anyio.fail_after(BOUND),
+        GoogleSignIn(tmp_path) as google,
+        logged_in(world, "vertex-ai", variables) as proxy,
+    ):
+        for name, value in google.environment.items():
+            monkeypatch.setenv(name, value)
+        assert (world.status.login.logged_in, world.status.login.method) == (True, "vertex-ai")
+        for headers in await answered(world):
+            assert headers["authorization"] == f"Bearer {RENEWED}"
+        assert proxy.attempts == []
+    where = f"/v1beta1/projects/{PROJECT}/locations/europe-west1/publishers/google"
+    assert {each.path.partition("/models/")[0] for each in world.api.requests[-2:]} == {where}
+    monkeypatch.undo()
     await it_still_works(world)
 
 
