@@ -117,7 +117,7 @@ async def answer(routed: litellm.Router, marker: str, *, streamed: bool) -> str:
     return response.choices[0].message.content
 
 
-@QUICK
+@CORE
 @pytest.mark.requirement("errors:router")
 async def test_the_router_tries_again_as_often_as_it_was_told(world: World) -> None:
     """And the bridge does not try on top of that."""

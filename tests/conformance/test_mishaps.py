@@ -17,7 +17,7 @@ import uutel_bridge
 from tests.conformance.claude_world import ON_CLAUDE
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, processes, wait_until_gone
-from tests.conformance.world import ON_FAKE, QUICK, SHARED, World, origin, real_cli
+from tests.conformance.world import CORE, ON_FAKE, QUICK, SHARED, World, origin, real_cli
 from uutel_bridge import testing
 from uutel_bridge.core import process
 from uutel_bridge.core.errors import CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout, VendorUnavailable
@@ -156,7 +156,7 @@ async def test_a_process_that_was_only_slow_is_used_again(world: World) -> None:
     assert world.is_shared or world.bodies(marker) == []
 
 
-@ON_FAKE
+@CORE
 def test_close_ends_even_a_process_that_ignores_everything(world: World) -> None:
     """End of file, SIGTERM, and then the signal that nobody can ignore."""
     with world.settings(**MAX_PROCESSES):
@@ -270,7 +270,7 @@ async def test_a_process_that_does_not_start_is_an_error(world: World, monkeypat
     assert world.bodies(marker) == []
 
 
-@ON_FAKE
+@CORE
 async def test_a_slow_start_is_waited_for_as_long_as_the_caller_has_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conformance.conversations import assistant, call, function, numbered, result, system, user
 from tests.conformance.samples import IMAGE
-from tests.conformance.world import QUICK, World
+from tests.conformance.world import ON_FAKE, World
 
 TOOLS = [function("alpha", "The first."), function("beta", "The second.")]
 WAYS = ("whole", "stream")
@@ -238,7 +238,7 @@ async def test_functions_of_one_request_are_not_those_of_the_next(world: World) 
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("way", [pytest.param("whole", marks=QUICK), "stream"])
+@pytest.mark.parametrize("way", [pytest.param("whole", marks=ON_FAKE), "stream"])
 @pytest.mark.requirement("tools:parallel", "tools:parallel:streamed")
 async def test_parallel_calls_are_right_every_time(world: World, way: str) -> None:
     """A hundred times both calls in one answer from one request, and both results in the next."""
