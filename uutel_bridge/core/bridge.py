@@ -133,7 +133,6 @@ class Bridge:
             return replace(call, request=self.parts.transform.request(chat), unfetched=None)
 
     async def _turn(self, call: Call, emit: turn.Emit, started: float) -> None:
-
         async def lease() -> Lease[AnySession]:
             return await self._pool.acquire(await self._plan(call))
 

@@ -340,6 +340,17 @@ async def test_a_message_without_what_belongs_in_it_is_a_typed_error(heard: Path
             await play(session, request("Hello"))
 
 
+@pytest.mark.parametrize("proven", [True, False])
+async def test_an_end_that_says_nothing_is_told_as_it_came(heard: Path, proven: bool) -> None:
+    """What is wrong with it is for the translator to say; an item that is none is no answer."""
+    where = {"threadId": "t", "turnId": "n"}
+    odd = f"say(method='item/started', params={where | {'item': 1}})\n" if proven else ""
+    code = f"{TURN}{odd}say(method='turn/completed', params={where | {'turn': 1}})\nwait('no')\n"
+    async with running(replace(scripted(code, heard), proven=proven)) as session:
+        (notice,) = await play(session, request("Hello"))
+    assert (notice.method, notice.params["turn"]) == ("turn/completed", 1)
+
+
 async def test_notices_of_no_thread_are_passed_over(heard: Path) -> None:
     """Also where they name it strangely."""
     odd = "".join(

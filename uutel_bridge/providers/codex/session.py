@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 from uutel_bridge import __version__
 from uutel_bridge.core.errors import CLIVersion, ProtocolError, RequestRefused, UUError
@@ -109,7 +109,7 @@ class CodexSession:
                     self._rpc.spawn(self._rpc.quietly("turn/interrupt", {"threadId": thread, "turnId": turn}))
                 if notice.method == "turn/completed":
                     running = None
-                    for last in self._before_the_end(notice):
+                    for last in self._before_the_end(notice, turn):
                         yield last
                 yield notice
             self._open_ahead(wanted)
@@ -181,17 +181,16 @@ class CodexSession:
                 "This version of codex cannot be told an earlier conversation; update it.", evidence=exc.evidence
             ) from exc
 
-    def _before_the_end(self, notice: Notice) -> Iterator[Notice]:
-        turn = notice.params["turn"]
-        if not self._proven and turn.get("status") == "completed":  # nothing else tells that the answer is whole
-            yield Notice("rawResponse/completed", {"turnId": turn["id"]})
+    def _before_the_end(self, notice: Notice, turn: str) -> Iterator[Notice]:
+        completed = _object(notice, "turn").get("status") == "completed"
+        if completed and not self._proven:  # nothing else tells that the answer is whole
+            yield Notice("rawResponse/completed", {"turnId": turn})
         if self._limits:
             yield self._limits
 
     def _check_item(self, notice: Notice) -> None:
         # A proven version tells what the model said. Of another, this is how it shows that it does something by itself.
-        item: Mapping[str, Any] = notice.params.get("item") or {}
-        kind = item.get("type")
+        kind = _object(notice, "item").get("type")
         if not self._proven and kind not in _OF_AN_ANSWER:
             raise ProtocolError("codex went on by itself instead of answering.", evidence=str(kind))
 
@@ -244,13 +243,17 @@ def _id(reply: Any, what: str) -> str:
 
 def _about(notice: Notice) -> tuple[str, bool]:
     """The turn it is about, and whether the model calls a function."""
-    turn: Mapping[str, Any] = notice.params.get("turn") or {}
-    item: Mapping[str, Any] = notice.params.get("item") or {}
     try:
-        called = notice.method == "rawResponseItem/completed" and item["type"] == "function_call"
-        return notice.params.get("turnId") or turn["id"], called
-    except (KeyError, TypeError) as exc:
+        called = notice.method == "rawResponseItem/completed" and _object(notice, "item")["type"] == "function_call"
+        return notice.params.get("turnId") or _object(notice, "turn")["id"], called
+    except KeyError as exc:
         raise ProtocolError(f"codex sent {notice.method} without what belongs in it.") from exc
+
+
+def _object(notice: Notice, name: str) -> Mapping[str, Any]:
+    """An object in a notice; empty for anything else."""
+    value = notice.params.get(name)
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _check_told(calls: bool) -> None:
