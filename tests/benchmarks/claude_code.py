@@ -30,11 +30,11 @@ from tests.benchmarks.measuring import REAL_CLIS, REPOSITORY, emulator, first_de
 from uutel_bridge import testing
 from uutel_bridge.core import loop, registry
 from uutel_bridge.core.bridge import Bridge, Options
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.process import Child
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.request import read_request
-from uutel_bridge.core.settings import ProviderSettings, load
+from uutel_bridge.core.settings import CLISettings, load
 from uutel_bridge.providers.claude_code.launch import plan
 from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
 from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform
@@ -85,10 +85,10 @@ def first_delta_of_a_cold_cli(executable: Path, url: str) -> float:
 # Our own share
 
 
-def fake_settings() -> ProviderSettings:
+def fake_settings() -> CLISettings:
     """The fake answers in a millisecond, so that what is ours shows."""
     fake = str(testing.fakes_folder() / "claude")
-    return load("claude-code", {}).model_copy(update={"executable": fake, "spares": 0})
+    return load(CLISettings, "claude-code", {}).model_copy(update={"executable": fake, "spares": 0})
 
 
 async def open_bare_session() -> ClaudeCodeSession:

@@ -26,10 +26,9 @@ from tests.emulators.recording import Emulator, Recorded
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
 from uutel_bridge.core import registry
-from uutel_bridge.core.bridge import ProviderStatus
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.pool import Snapshot
-from uutel_bridge.core.provider import AnyParts
+from uutel_bridge.core.provider import AnyParts, ProviderStatus
 
 REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
 

@@ -17,12 +17,13 @@ import pytest
 import uutel_bridge
 from uutel_bridge import testing
 from uutel_bridge.core import loop, process
-from uutel_bridge.core.bridge import Bridge, Options, ProviderStatus, bridge
+from uutel_bridge.core.bridge import Bridge, Options, bridge
 from uutel_bridge.core.errors import BadRequest, CLIExited, CLINotFound, LoginMissing, VendorTimeout, VendorUnavailable
 from uutel_bridge.core.events import Event, Finished, Started, TextDelta, UsageReport
 from uutel_bridge.core.loopback import LoopbackServer, Request, Response
+from uutel_bridge.core.provider import ProviderStatus
 from uutel_bridge.core.request import ChatRequest, read_request
-from uutel_bridge.core.settings import load
+from uutel_bridge.core.settings import CLISettings, load
 from uutel_bridge.providers.claude_code.parts import PARTS
 
 BOUND = 60
@@ -207,7 +208,7 @@ def counting(verdict: bool, starts: list[str]) -> Bridge:
         await asyncio.sleep(0.05)
         return verdict
 
-    return Bridge(replace(PARTS, probe=probe), load("claude-code", os.environ))
+    return Bridge(replace(PARTS, probe=probe), load(CLISettings, "claude-code", os.environ))
 
 
 @pytest.mark.parametrize(("verdict", "processes"), [(True, 1), (False, 3)], ids=["warm", "cold"])
@@ -267,7 +268,7 @@ async def site() -> AsyncIterator[Site]:
 @asynccontextmanager
 async def fetching(*, private_links: bool) -> AsyncIterator[Bridge]:
     """A bridge to a CLI that takes no links."""
-    settings = load("claude-code", os.environ).model_copy(update={"private_links": private_links})
+    settings = load(CLISettings, "claude-code", os.environ).model_copy(update={"private_links": private_links})
     at_work = Bridge(replace(PARTS, fetches_links=True), settings)
     with anyio.fail_after(BOUND):
         yield at_work
@@ -350,7 +351,7 @@ def test_warm_starts_processes_of_every_kind() -> None:
 
 def test_warm_says_why_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the CLI's own words."""
-    bridge("claude-code")._verdicts[str(testing.fakes_folder() / "claude")] = True
+    bridge("claude-code")._backend._verdicts[str(testing.fakes_folder() / "claude")] = True
     monkeypatch.setenv("FAKE_CLAUDE_FAIL_START", "1")
     with pytest.raises(CLIExited, match="failed to start on request"):
         uutel_bridge.warm("claude-code")

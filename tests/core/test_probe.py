@@ -12,8 +12,8 @@ from typing import cast
 import pytest
 
 from uutel_bridge.core import probe
+from uutel_bridge.core.cli_provider import AnyCLIParts
 from uutel_bridge.core.errors import CLIExited, UUError
-from uutel_bridge.core.provider import AnyParts
 from uutel_bridge.core.settings import ProviderSettings
 
 
@@ -63,7 +63,7 @@ def names_in(folder: Path) -> list[str]:
 
 async def ask(parts: ToyParts, cli: Path) -> bool:
     """The verdict, wherever it comes from."""
-    return await probe.is_warm(cast("AnyParts", parts), str(cli), {}, ProviderSettings())
+    return await probe.is_warm(cast("AnyCLIParts", parts), str(cli), {}, ProviderSettings())
 
 
 @pytest.mark.parametrize("verdict", [True, False])

@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.retry import RetryConfig
-from uutel_bridge.core.settings import ProviderSettings, config_path, load, load_retry
+from uutel_bridge.core.settings import CLISettings, config_path, load, load_retry
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_without_settings_the_defaults_hold() -> None:
     """Other variables, and empty ones, are none of ours."""
     environment = {"TIMEOUT": "3", "API_KEY": "key", "UUTEL_CODEX__SPARES": "9", "UUTEL_CLAUDE_CODE__SPARES": ""}
-    assert load("claude-code", environment) == ProviderSettings()
+    assert load(CLISettings, "claude-code", environment) == CLISettings()
     assert load_retry(environment) == RetryConfig()
 
 
@@ -53,8 +53,8 @@ def test_every_field_can_be_set_by_a_variable() -> None:
         "TIMEOUT": "90",
         "PRIVATE_LINKS": "true",
     }
-    settings = load("claude-code", {f"UUTEL_CLAUDE_CODE__{name}": value for name, value in fields.items()})
-    assert settings == ProviderSettings(
+    settings = load(CLISettings, "claude-code", {f"UUTEL_CLAUDE_CODE__{name}": value for name, value in fields.items()})
+    assert settings == CLISettings(
         executable="/opt/claude",
         api_base="https://gateway.example/v1",
         api_key=SecretStr("sk-secret"),
@@ -71,7 +71,7 @@ def test_every_field_can_be_set_by_a_variable() -> None:
 @pytest.mark.parametrize("written", ["ONE,TWO", '["ONE", "TWO"]', ' ["ONE","TWO"] '])
 def test_a_list_is_written_with_commas_or_as_json(written: str) -> None:
     """Both mean the same."""
-    assert load("claude-code", {"UUTEL_CLAUDE_CODE__PASS_ENV": written}).pass_env == ("ONE", "TWO")
+    assert load(CLISettings, "claude-code", {"UUTEL_CLAUDE_CODE__PASS_ENV": written}).pass_env == ("ONE", "TWO")
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_the_config_file_is_read_in_each_format(folder: Path, name: str, text: s
     """The section is the provider's name, with dashes or underscores."""
     path = write(folder, name, text)
     assert config_path() == path
-    assert load("claude-code", {}) == ProviderSettings(spares=3, pass_env=("ONE",))
+    assert load(CLISettings, "claude-code", {}) == CLISettings(spares=3, pass_env=("ONE",))
     assert load_retry({}) == RetryConfig(retry_on_status=(500,))
-    assert load("codex", {}) == ProviderSettings()
+    assert load(CLISettings, "codex", {}) == CLISettings()
 
 
 def test_a_variable_wins_over_the_file_for_its_own_field_only(folder: Path) -> None:
     """The rest of the section stays."""
     write(folder, "config.toml", "[claude-code]\nspares = 3\nmax_processes = 9\n[retry]\nmax_retries = 1\n")
-    settings = load("claude-code", {"UUTEL_CLAUDE_CODE__SPARES": "5"})
+    settings = load(CLISettings, "claude-code", {"UUTEL_CLAUDE_CODE__SPARES": "5"})
     assert (settings.spares, settings.max_processes) == (5, 9)
     retry = load_retry({"UUTEL_RETRY__RETRY_ON_STATUS": "500,503"})
     assert (retry.max_retries, retry.retry_on_status) == (1, (500, 503))
@@ -111,7 +111,7 @@ def test_a_variable_wins_over_the_file_for_its_own_field_only(folder: Path) -> N
 def test_an_empty_file_or_section_sets_nothing(folder: Path, name: str, text: str) -> None:
     """It is not an error to have nothing to say."""
     write(folder, name, text)
-    assert load("claude-code", {}) == ProviderSettings()
+    assert load(CLISettings, "claude-code", {}) == CLISettings()
 
 
 @pytest.mark.usefixtures("folder")
@@ -134,9 +134,9 @@ def test_an_empty_file_or_section_sets_nothing(folder: Path, name: str, text: st
 def test_a_wrong_variable_is_named_with_what_is_allowed(field: str, value: str) -> None:
     """The message is ours, not the validator's."""
     with pytest.raises(BadRequest) as caught:
-        load("claude-code", {f"UUTEL_CLAUDE_CODE__{field}": value})
+        load(CLISettings, "claude-code", {f"UUTEL_CLAUDE_CODE__{field}": value})
     assert caught.value.param == f"UUTEL_CLAUDE_CODE__{field}"
-    allowed = ProviderSettings.model_fields[field.lower()].description
+    allowed = CLISettings.model_fields[field.lower()].description
     assert caught.value.message == f"UUTEL_CLAUDE_CODE__{field} must be {allowed}."
 
 
@@ -145,7 +145,7 @@ def test_a_wrong_variable_is_named_with_what_is_allowed(field: str, value: str) 
 def test_an_unknown_variable_is_an_error_that_lists_the_known(name: str) -> None:
     """A typing error does not pass in silence."""
     with pytest.raises(BadRequest, match="max_processes") as caught:
-        load("claude-code", {name: "1"})
+        load(CLISettings, "claude-code", {name: "1"})
     assert caught.value.param == "UUTEL_CLAUDE_CODE__SPARE"
 
 
@@ -164,7 +164,7 @@ def test_a_wrong_entry_of_the_file_is_named(folder: Path, text: str, param: str)
     """File, section and key."""
     write(folder, "config.toml", text)
     with pytest.raises(BadRequest) as caught:
-        load("claude-code", {})
+        load(CLISettings, "claude-code", {})
     assert caught.value.param == param
 
 
@@ -184,7 +184,7 @@ def test_a_broken_file_is_named_by_its_path(folder: Path, name: str, text: str) 
     """Whatever is wrong with it."""
     path = write(folder, name, text)
     with pytest.raises(BadRequest) as caught:
-        load("claude-code", {})
+        load(CLISettings, "claude-code", {})
     assert caught.value.param == name
     assert str(path) in caught.value.message
 
@@ -194,7 +194,7 @@ def test_a_file_that_is_not_text_is_named_by_its_path(folder: Path) -> None:
     path = folder / "config.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(BadRequest) as caught:
-        load("claude-code", {})
+        load(CLISettings, "claude-code", {})
     assert str(path) in caught.value.message
 
 
@@ -202,7 +202,7 @@ def test_two_config_files_are_an_error_that_names_both(folder: Path) -> None:
     """Neither is silently the right one."""
     paths = [write(folder, name, "") for name in ("config.toml", "config.json")]
     with pytest.raises(BadRequest) as caught:
-        load("claude-code", {})
+        load(CLISettings, "claude-code", {})
     assert all(str(path) in caught.value.message for path in paths)
 
 
@@ -221,7 +221,7 @@ def test_a_key_never_shows_in_an_error(folder: Path, name: str) -> None:
     }
     write(folder, name, texts[name])
     with pytest.raises(BadRequest) as caught:
-        load("claude-code", {})
+        load(CLISettings, "claude-code", {})
     assert "sk-secret" not in str(caught.value)
     assert "sk-secret" not in str(caught.value.__cause__)
 
@@ -229,10 +229,10 @@ def test_a_key_never_shows_in_an_error(folder: Path, name: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_key_never_shows_in_a_repr() -> None:
     """Settings end up in logs."""
-    assert "sk-secret" not in repr(load("claude-code", {"UUTEL_CLAUDE_CODE__API_KEY": "sk-secret"}))
+    assert "sk-secret" not in repr(load(CLISettings, "claude-code", {"UUTEL_CLAUDE_CODE__API_KEY": "sk-secret"}))
 
 
 def test_settings_do_not_change() -> None:
     """They are shared between threads."""
     with pytest.raises(ValidationError):
-        ProviderSettings().spares = 2  # pyright: ignore[reportAttributeAccessIssue]
+        CLISettings().spares = 2  # pyright: ignore[reportAttributeAccessIssue]

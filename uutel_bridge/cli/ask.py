@@ -77,8 +77,7 @@ def _choose(model: str) -> tuple[Bridge, str]:
 
 def _bridge(name: str) -> Bridge:
     parts = registry.parts(name)
-    # For one request: a spare process would be started for nobody.
-    return Bridge(parts, load(name, os.environ).model_copy(update={"spares": 0}))
+    return Bridge(parts, load(parts.settings, name, os.environ).for_one_request())
 
 
 class _Answer:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.console import Console
 from rich.markup import escape
 
 from uutel_bridge.core import loop, registry
 from uutel_bridge.core.bridge import bridge
-from uutel_bridge.core.doctor import Checkup, checkup
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.settings import config_path
 
@@ -29,8 +26,8 @@ def _report(console: Console, name: str) -> bool:
         provider = bridge(name)
     except UUError as error:  # its settings are wrong
         return _verdict(console, error.message)
-    found = loop.run(lambda: checkup(provider))
-    for label, text in _lines(found, key_set=provider.settings.api_key is not None):
+    found = loop.run(provider.checkup)
+    for label, text in found.facts:
         console.print(f"  {label:<12}{escape(text)}")
     return _verdict(console, found.problem)
 
@@ -38,29 +35,3 @@ def _report(console: Console, name: str) -> bool:
 def _verdict(console: Console, problem: str) -> bool:
     console.print(f"  [red]wrong       {escape(problem)}[/red]" if problem else "  [green]ready[/green]")
     return not problem
-
-
-def _lines(found: Checkup, *, key_set: bool) -> Iterator[tuple[str, str]]:
-    status = found.status
-    if not status.executable:
-        return
-    yield "executable", status.executable
-    if found.version:
-        yield "version", f"{found.version} ({'tested' if found.tested else 'not tested with this bridge'})"
-    if key_set:
-        yield "login", "not used: the API key in the settings takes its place"
-    elif status.login:
-        yield "login", f"{status.login.method}, from {status.login.source}"
-        if status.login.problem and status.login.problem not in found.problem:
-            yield "note", status.login.problem
-    if account := _account(found):
-        yield "account", account
-    if found.warm is not None:
-        unproven = f"this version did not pass the start-up probe; it does {found.unproven}"
-        yield "processes", "kept warm between requests" if found.warm else unproven
-
-
-def _account(found: Checkup) -> str:
-    """Whom the CLI names, else whom its login names."""
-    told = (found.account.email, found.account.subscription) if found.account else ()
-    return " ".join(filter(None, told)) or (found.status.login.account if found.status.login else "")

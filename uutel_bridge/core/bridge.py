@@ -1,4 +1,4 @@
-"""What runs for each provider: its settings, its processes and the turns on them."""
+"""What runs for each provider: its settings, who answers for it, and the turns."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Any
 
-import anyio
 from pydantic import SecretStr
 
-from uutel_bridge.core import links, locate, loop, probe, process, registry, turn
-from uutel_bridge.core.auth import LoginStatus, require
+from uutel_bridge.core import links, loop, registry, turn
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.events import Event
-from uutel_bridge.core.pool import Lease, Limits, Pool, Snapshot
-from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import AnyParts, Launch, Session
+from uutel_bridge.core.provider import AnyLease, AnyParts, Checkup, ProviderStatus
 from uutel_bridge.core.request import ChatRequest
 from uutel_bridge.core.settings import ProviderSettings, load, load_retry
 
@@ -29,8 +26,6 @@ logging.getLogger("uutel_bridge").addHandler(logging.NullHandler())  # it is for
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds for a whole answer where nobody says otherwise; LiteLLM's own default."""
-
-AnySession = Session[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +46,9 @@ class Call:
     request: Any
     options: Options
     settings: ProviderSettings
-    executable: str
-    environment: Mapping[str, str]
+    """The provider's, with what the caller says in place of some."""
+    lease: Callable[[Any], Awaitable[AnyLease]]
+    """Waits for a session for a request."""
     unfetched: ChatRequest | None = None
     """What `request` was made of, where it holds links that must be fetched first."""
 
@@ -62,19 +58,6 @@ class Call:
         return min(filter(None, (self.options.timeout, self.settings.timeout)), default=DEFAULT_TIMEOUT)
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderStatus:
-    """How a provider stands, as far as can be told without starting anything."""
-
-    name: str
-    executable: str
-    """Empty where the CLI was not found."""
-    login: LoginStatus | None
-    processes: Snapshot
-    problem: str
-    """What keeps it from working and what mends it; empty where nothing does."""
-
-
 class Bridge:
     """One provider at work in this Python process."""
 
@@ -82,43 +65,26 @@ class Bridge:
         self.parts = parts
         self.settings = settings
         self._retry = load_retry(os.environ)
-        limits = Limits(settings.max_processes, settings.spares, settings.idle_seconds)
-        self._pool: Pool[AnySession] = Pool(self._open_session, limits)
-        self._probing = anyio.Lock()
-        self._verdicts: dict[str, bool] = {}
+        self._backend = parts.backend(settings)
 
     def call(self, chat: ChatRequest, options: Options) -> Call:
-        """Check everything that can be checked before a process is needed. Any thread; no waiting.
+        """Check everything that can be checked before a session is needed. Any thread; no waiting.
 
         Raises:
             BadRequest: The vendor could not answer such a request.
             CLINotFound: The CLI is not installed.
             LoginMissing: Nobody is logged in to it.
+            PermissionDenied: The user has not allowed it.
         """
-        with _naming(self.parts.name):
-            call = self._ready(self.parts.transform.request(chat), options)
-        return replace(call, unfetched=chat) if self.parts.fetches_links and links.found(chat) else call
-
-    def _ready(self, request: Any, options: Options) -> Call:
-        environment = dict(os.environ)
         changes = {
             "api_key": SecretStr(options.api_key) if options.api_key else None,
             "api_base": options.api_base,
         }
         settings = self.settings.model_copy(update={name: value for name, value in changes.items() if value})
-        executable = self._find(environment)
-        if settings.api_key is None:
-            require(self.parts.auth.status(environment), self.parts.name)
-        return Call(request, options, settings, self.parts.inner(executable), environment)
-
-    def _find(self, environment: Mapping[str, str]) -> str:
-        return locate.find(
-            self.settings.executable,
-            self.parts.executable,
-            environment=environment,
-            install_command=self.parts.install_command,
-            provider=self.parts.name,
-        )
+        with _naming(self.parts.name):
+            request = self.parts.transform.request(chat)
+            call = Call(request, options, settings, self._backend.admit(settings, dict(os.environ)))
+        return replace(call, unfetched=chat) if self.parts.fetches_links and links.found(chat) else call
 
     async def run(self, call: Call, emit: turn.Emit) -> None:
         """Carry a call out on the private loop; see `core.turn.run`."""
@@ -133,15 +99,12 @@ class Bridge:
             return replace(call, request=self.parts.transform.request(chat), unfetched=None)
 
     async def _turn(self, call: Call, emit: turn.Emit, started: float) -> None:
-        async def lease() -> Lease[AnySession]:
-            return await self._pool.acquire(await self._plan(call))
-
         await turn.run(
             turn.Turn(
                 provider=self.parts.name,
                 request=call.request,
                 transform=self.parts.transform,
-                lease=lease,
+                lease=partial(call.lease, call.request),
                 timeout=call.timeout,
                 started=started,
                 retry=None if call.options.retried_by_caller else self._retry,
@@ -163,60 +126,21 @@ class Bridge:
         return answers
 
     async def warm(self, count: int) -> None:
-        """Start processes ahead of the first request, and wait until they are ready."""
-        plans = [await self._plan(self._ready(request, Options())) for request in self.parts.typical_requests]
-        await asyncio.gather(*(self._pool.warm(plan, count) for plan in plans))
-
-    async def _plan(self, call: Call) -> LaunchPlan:
-        return self.parts.plan(
-            Launch(
-                executable=call.executable,
-                request=call.request,
-                environment=call.environment,
-                settings=call.settings,
-                cwd=locate.empty_cwd(),
-                warm=await self._is_warm(call),
-            )
-        )
-
-    async def _is_warm(self, call: Call) -> bool:
-        async with self._probing:
-            if call.executable not in self._verdicts:
-                verdict = await probe.is_warm(self.parts, call.executable, call.environment, call.settings)
-                if not verdict:
-                    await self._check_age(call)
-                self._verdicts[call.executable] = verdict
-        return self._verdicts[call.executable]
-
-    async def _check_age(self, call: Call) -> None:
-        version = await locate.version(call.executable, call.environment, pass_env=call.settings.pass_env)
-        self.parts.check_age(version)
-
-    async def _open_session(self, plan: LaunchPlan) -> AnySession:
-        child = await process.Child.start(plan)
-        session = self.parts.open_session(child, plan)
-        try:
-            await session.start()
-        except BaseException:
-            await session.aclose()
-            raise
-        return session
+        """Do ahead of the first request what can be done, and wait for it."""
+        with _naming(self.parts.name):
+            await self._backend.warm(count)
 
     def status(self) -> ProviderStatus:
         """How it stands; starts nothing."""
-        executable, login, problem = "", None, ""
-        try:
-            executable = self._find(os.environ)
-            login = self.parts.auth.status(os.environ)
-            if self.settings.api_key is None:
-                require(login, self.parts.name)
-        except UUError as error:
-            problem = error.message
-        return ProviderStatus(self.parts.name, executable, login, self._pool.snapshot(), problem)
+        return self._backend.status(os.environ)
+
+    async def checkup(self) -> Checkup:
+        """A closer look for a person, without a model call."""
+        return await self._backend.checkup(dict(os.environ))
 
     async def aclose(self) -> None:
-        """Stop every process."""
-        await self._pool.aclose()
+        """Stop everything."""
+        await self._backend.aclose()
 
 
 @contextmanager
@@ -247,7 +171,8 @@ def bridge(name: str) -> Bridge:
     """
     with _lock:
         if name not in _bridges:
-            _bridges[name] = Bridge(registry.parts(name), load(name, os.environ))
+            parts = registry.parts(name)
+            _bridges[name] = Bridge(parts, load(parts.settings, name, os.environ))
         return _bridges[name]
 
 
@@ -257,7 +182,7 @@ def status() -> tuple[ProviderStatus, ...]:
 
 
 def warm(name: str, count: int = 1) -> None:
-    """Start `count` processes of a provider, so that the next requests find them ready.
+    """Do ahead of the next requests what can be done: start `count` processes of a provider that is a CLI.
 
     Raises:
         UUError: The provider cannot work: no CLI, no login, or the CLI did not start.

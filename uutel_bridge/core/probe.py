@@ -6,20 +6,25 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from uutel_bridge import __version__
 from uutel_bridge.core import locate
 from uutel_bridge.core.errors import CLINotFound, UUError
-from uutel_bridge.core.provider import AnyParts
 from uutel_bridge.core.settings import ProviderSettings
+
+if TYPE_CHECKING:
+    from uutel_bridge.core.cli_provider import AnyCLIParts
 
 _log = logging.getLogger("uutel_bridge.probe")
 _FILE = "probes.json"
 
 
-async def is_warm(parts: AnyParts, executable: str, environment: Mapping[str, str], settings: ProviderSettings) -> bool:
+async def is_warm(
+    parts: AnyCLIParts, executable: str, environment: Mapping[str, str], settings: ProviderSettings
+) -> bool:
     """The verdict for this executable, from the cache or by running the provider's probe.
 
     A probe that fails to come to a verdict counts as no for now, and is asked again by the next process.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from uutel_bridge.core.auth import Account, LoginStatus
-from uutel_bridge.core.errors import CLIVersion
+from uutel_bridge.core.auth import LoginStatus
 from uutel_bridge.core.events import Event
-from uutel_bridge.core.process import Child, LaunchPlan
+from uutel_bridge.core.pool import Snapshot
 from uutel_bridge.core.request import ChatRequest
 from uutel_bridge.core.settings import ProviderSettings
 
@@ -56,48 +56,28 @@ class Transform(Protocol[RequestT_co, ResponseT_contra]):
 
 
 class Session(Protocol[RequestT_contra, ResponseT_co]):
-    """A running child that can answer turns, one after another."""
-
-    @property
-    def alive(self) -> bool:
-        """False once the child has exited."""
-        ...
-
-    async def start(self) -> None:
-        """Wait until the child is ready for its first turn.
-
-        Raises:
-            CLIExited: It died instead.
-            ProtocolError: It spoke, but not its own language.
-        """
-        ...
+    """Somebody who answers turns."""
 
     def run(self, request: RequestT_contra, /) -> AsyncGenerator[ResponseT_co, None]:
         """The vendor's messages for one turn, ending by itself."""
         ...
 
-    async def reset(self) -> bool:
-        """Forget the turn, also a broken-off one; True only if proven clean."""
+
+class Lease(Protocol[RequestT_contra, ResponseT_co]):
+    """A session for one turn."""
+
+    @property
+    def session(self) -> Session[RequestT_contra, ResponseT_co]:
+        """It is ready."""
         ...
 
-    async def aclose(self) -> None:
-        """Stop the child; idempotent."""
+    @property
+    def uses(self) -> int:
+        """How many turns its process has served before; 0 for a fresh one, or where there is none."""
         ...
 
-
-class Auth(Protocol):
-    """Where a CLI keeps its login. Reads, never writes."""
-
-    def status(self, environment: Mapping[str, str], /) -> LoginStatus:
-        """Whether somebody is logged in, without a model call, the network or a start of the CLI."""
-        ...
-
-    async def account(self, executable: str, environment: Mapping[str, str], /, *, pass_env: Iterable[str]) -> Account:
-        """Whom the CLI itself takes the user for; starts it, without a model call.
-
-        Raises:
-            UUError: It gave no answer.
-        """
+    def release(self) -> None:
+        """Give it back; never raises or waits."""
         ...
 
 
@@ -115,64 +95,83 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch(Generic[RequestT]):
-    """What decides how a child must be started for a request."""
+class ProviderStatus:
+    """How a provider stands, as far as can be told without starting anything or asking anybody."""
 
+    name: str
     executable: str
-    request: RequestT
-    environment: Mapping[str, str]
-    """The caller's own environment, unfiltered."""
-    settings: ProviderSettings
-    cwd: str
-    """An empty folder, the same for every child."""
-    warm: bool
-    """Whether this CLI version passed the probe: its processes can be reset and used again."""
+    """The CLI; empty where it was not found, or where there is none."""
+    login: LoginStatus | None
+    processes: Snapshot
+    problem: str
+    """What keeps it from working and what mends it; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parts(Generic[RequestT, ResponseT]):
+class Checkup:
+    """A provider, looked at closely."""
+
+    facts: tuple[tuple[str, str], ...]
+    """Label and text, for a person to read; no secrets."""
+    problem: str
+    """What keeps it from working, and what mends it; empty where nothing does."""
+
+
+class Backend(Protocol[RequestT_contra, ResponseT_co]):
+    """Who carries a provider's turns out: the processes of a CLI, or a service."""
+
+    def admit(
+        self, settings: ProviderSettings, environment: Mapping[str, str], /
+    ) -> Callable[[RequestT_contra], Awaitable[Lease[RequestT_contra, ResponseT_co]]]:
+        """Check all that can be checked without waiting. What comes back waits for a session for a request.
+
+        Args:
+            settings: The provider's, with what the caller says in place of some.
+            environment: The caller's own, unfiltered.
+
+        Raises:
+            CLINotFound: The CLI is not installed.
+            LoginMissing: Nobody is logged in.
+            PermissionDenied: The user has not allowed it.
+        """
+        ...
+
+    async def warm(self, count: int, /) -> None:
+        """Do ahead of the first request what can be done; `count` processes, where there are any."""
+        ...
+
+    def status(self, environment: Mapping[str, str], /) -> ProviderStatus:
+        """How it stands; starts nothing, asks nobody."""
+        ...
+
+    async def checkup(self, environment: Mapping[str, str], /) -> Checkup:
+        """A closer look, without a model call."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop everything."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts(ABC, Generic[RequestT, ResponseT]):
     """Everything that makes a provider, put together without LiteLLM."""
 
     name: str
     """As in `uutel/<name>/<model>`."""
     title: str
     """The vendor's own name of it."""
-    executable: str
-    install_command: str
-    tested_versions: tuple[str, ...]
     default_model: str
     models: tuple[Model, ...]
-    auth: Auth
     transform: Transform[RequestT, ResponseT]
-    typical_requests: tuple[RequestT, ...]
-    """One for each kind of warm process that requests may need; `warm()` starts processes for these."""
-    plan: Callable[[Launch[RequestT]], LaunchPlan]
-    open_session: Callable[[Child, LaunchPlan], Session[RequestT, ResponseT]]
-    probe: Callable[[str, Mapping[str, str], ProviderSettings], Awaitable[bool]]
-    unproven: str
-    """What a version that failed the probe still does, in words for a person."""
-    oldest_version: str = "0"
-    """Before this one, it does not even do that."""
-    inner: Callable[[str], str] = str
-    """What to run, by the executable that was found, which may be a package manager's wrapper."""
+    settings: type[ProviderSettings]
     fetches_links: bool = False
     """Whether the bridge gets what links lead to, as the vendor does not; then no link is ever sent."""
 
-    def check_age(self, version: str) -> None:
-        """Refuse a version of the CLI that is too old.
-
-        Raises:
-            CLIVersion: It is; the message says what mends it.
-        """
-        if _numbers(version) < _numbers(self.oldest_version):
-            raise CLIVersion(
-                f"{self.title} {version} is too old: {self.oldest_version} or a later one is needed. Update it: "
-                f"{self.install_command}"
-            )
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in version.split(".")]
+    @abstractmethod
+    def backend(self, settings: ProviderSettings) -> Backend[RequestT, ResponseT]:
+        """Who answers; nothing is started yet."""
 
 
 AnyParts = Parts[Any, Any]
+AnyLease = Lease[Any, Any]

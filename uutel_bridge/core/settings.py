@@ -21,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
     YamlConfigSettingsSource,
 )
+from typing_extensions import Self
 
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.retry import RetryConfig
@@ -33,6 +34,7 @@ _READERS = {
 }
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+SettingsT = TypeVar("SettingsT", bound="ProviderSettings")
 
 
 class ProviderSettings(BaseModel):
@@ -48,12 +50,6 @@ class ProviderSettings(BaseModel):
     """Where the vendor's API is, for gateways and tests."""
     api_key: SecretStr | None = Field(default=None, min_length=1, description="a text")
     """Used in place of the stored login."""
-    spares: int = Field(default=1, ge=0, description="a whole number, 0 or more")
-    """Processes kept ready for the next request."""
-    max_processes: int = Field(default=4, ge=1, description="a whole number, 1 or more")
-    """How many processes may live at once."""
-    idle_seconds: float = Field(default=300.0, gt=0, allow_inf_nan=False, description="a number of seconds above 0")
-    """Seconds without a request after which processes are stopped."""
     pass_env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] = Field(
         default=(), description="a list of names of environment variables"
     )
@@ -63,14 +59,33 @@ class ProviderSettings(BaseModel):
     private_links: bool = Field(default=False, description="true or false")
     """Whether the bridge may fetch links to this machine and to private networks."""
 
+    def for_one_request(self) -> Self:
+        """The same for a program that makes one request and ends."""
+        return self
 
-def load(provider_name: str, environment: Mapping[str, str]) -> ProviderSettings:
-    """The settings of a provider.
+
+class CLISettings(ProviderSettings):
+    """What a user can set for a provider that is a CLI."""
+
+    spares: int = Field(default=1, ge=0, description="a whole number, 0 or more")
+    """Processes kept ready for the next request."""
+    max_processes: int = Field(default=4, ge=1, description="a whole number, 1 or more")
+    """How many processes may live at once."""
+    idle_seconds: float = Field(default=300.0, gt=0, allow_inf_nan=False, description="a number of seconds above 0")
+    """Seconds without a request after which processes are stopped."""
+
+    def for_one_request(self) -> Self:
+        """Without spares, which would be started for nobody."""
+        return self.model_copy(update={"spares": 0})
+
+
+def load(model: type[SettingsT], provider_name: str, environment: Mapping[str, str]) -> SettingsT:
+    """The settings of a provider, as its model has them.
 
     Raises:
         BadRequest: A setting is unknown or wrong, or the config file cannot be read; `param` names it.
     """
-    return _load(ProviderSettings, provider_name, environment)
+    return _load(model, provider_name, environment)
 
 
 def load_retry(environment: Mapping[str, str]) -> RetryConfig:

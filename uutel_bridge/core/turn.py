@@ -13,8 +13,7 @@ import anyio
 
 from uutel_bridge.core.errors import CLIExited, ProtocolError, UUError, VendorTimeout
 from uutel_bridge.core.events import Event, Finished, Started
-from uutel_bridge.core.pool import Lease
-from uutel_bridge.core.provider import RequestT, ResponseT, Session, Transform
+from uutel_bridge.core.provider import Lease, RequestT, ResponseT, Transform
 from uutel_bridge.core.retry import RetryConfig, delay
 
 Emit = Callable[[Event], Awaitable[None]]
@@ -27,7 +26,7 @@ class Turn(Generic[RequestT, ResponseT]):
     provider: str
     request: RequestT
     transform: Transform[RequestT, ResponseT]
-    lease: Callable[[], Awaitable[Lease[Session[RequestT, ResponseT]]]]
+    lease: Callable[[], Awaitable[Lease[RequestT, ResponseT]]]
     timeout: float
     """Seconds for the whole answer, waiting for a free process and further tries included."""
     retry: RetryConfig | None

@@ -12,16 +12,16 @@ from typing import Any
 import anyio
 
 from uutel_bridge import testing
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Launch
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.providers.claude_code.launch import plan
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest, ClaudeCodeResponse, StreamEvent
 from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
 
 BOUND = 60
-SETTINGS = ProviderSettings(pass_env=("FAKE_CLI_LOG", "FAKE_CLAUDE_LACKS", "FAKE_CLAUDE_FAIL_START"))
+SETTINGS = CLISettings(pass_env=("FAKE_CLI_LOG", "FAKE_CLAUDE_LACKS", "FAKE_CLAUDE_FAIL_START"))
 
 
 def asked(log: Path) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import Launch
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.core.tools import Tool
 from uutel_bridge.providers.claude_code.launch import plan, turn_environment
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
@@ -71,7 +71,7 @@ def planned(
             executable="/opt/bin/claude",
             request=turn,
             environment=HOME | (environment or {}),
-            settings=ProviderSettings(**settings),
+            settings=CLISettings(**settings),
             cwd="/cache/cwd",
             warm=warm,
         )

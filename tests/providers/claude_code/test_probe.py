@@ -13,13 +13,13 @@ import pytest
 from uutel_bridge import testing
 from uutel_bridge.core import process
 from uutel_bridge.core.errors import CLIExited, CLINotFound, VendorTimeout
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.providers.claude_code import probe as module
 from uutel_bridge.providers.claude_code.probe import probe
 
 BOUND = 60
 FAKE = str(testing.fakes_folder() / "claude")
-SETTINGS = ProviderSettings(pass_env=("FAKE_CLAUDE_LACKS", "FAKE_CLAUDE_FAIL_START", "FAKE_CLI_LOG"))
+SETTINGS = CLISettings(pass_env=("FAKE_CLAUDE_LACKS", "FAKE_CLAUDE_FAIL_START", "FAKE_CLI_LOG"))
 
 
 @pytest.fixture

@@ -13,16 +13,16 @@ from typing import Any
 import anyio
 
 from uutel_bridge import testing
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Launch
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.providers.codex.launch import plan
 from uutel_bridge.providers.codex.models import CodexRequest, CodexResponse
 from uutel_bridge.providers.codex.session import CodexSession
 
 BOUND = 60
-SETTINGS = ProviderSettings(pass_env=("FAKE_CLI_LOG", "FAKE_CODEX_LACKS", "FAKE_CODEX_FAIL_START"))
+SETTINGS = CLISettings(pass_env=("FAKE_CLI_LOG", "FAKE_CODEX_LACKS", "FAKE_CODEX_FAIL_START"))
 _PRELUDE = """
 import json, sys
 heard = open(sys.argv[1], "a")

@@ -9,10 +9,10 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.errors import UnsupportedParam
 from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import Launch
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.providers.codex.catalog import catalog_json
 from uutel_bridge.providers.codex.launch import plan
 from uutel_bridge.providers.codex.models import CodexRequest
@@ -31,7 +31,7 @@ def planned(
             executable="/opt/bin/codex",
             request=turn,
             environment=HOME | (environment or {}),
-            settings=ProviderSettings(**settings),
+            settings=CLISettings(**settings),
             cwd="/cache/cwd",
             warm=proven,
         )

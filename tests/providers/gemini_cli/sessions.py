@@ -17,11 +17,11 @@ import anyio
 from pydantic import SecretStr
 
 from uutel_bridge import testing
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.request import read_request
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.providers.gemini_cli.launch import CWD, SYSTEM_PROMPT, plan
 from uutel_bridge.providers.gemini_cli.models import GeminiCLIRequest, GeminiCLIResponse
 from uutel_bridge.providers.gemini_cli.session import GeminiCLISession
@@ -29,7 +29,7 @@ from uutel_bridge.providers.gemini_cli.transforms import GeminiCLITransform
 
 BOUND = 60
 MODEL = "gemini-2.5-flash"
-SETTINGS = ProviderSettings(
+SETTINGS = CLISettings(
     api_key=SecretStr("a-key"), pass_env=("FAKE_CLI_LOG", "FAKE_GEMINI_LACKS", "FAKE_GEMINI_FAIL_START")
 )
 TOOL = {"type": "function", "function": {"name": "a_tool", "parameters": {"type": "object"}}}

@@ -11,9 +11,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import Launch
-from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.core.settings import CLISettings
 from uutel_bridge.providers.gemini_cli.launch import CHATS, CWD, SYSTEM_PROMPT, plan
 from uutel_bridge.providers.gemini_cli.models import GeminiCLIRequest
 
@@ -43,7 +43,7 @@ def planned(
             executable="/opt/bin/gemini",
             request=turn,
             environment={"HOME": str(home), "PATH": "/usr/bin", **(environment or {})},
-            settings=ProviderSettings(**settings),
+            settings=CLISettings(**settings),
             cwd="/cache/cwd",
             warm=proven,
         )

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import orjson
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import COMMON, child_environment
 from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.providers.claude_code.auth import LOGIN_VARIABLES
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest
 from uutel_bridge.providers.claude_code.session_file import session_file

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from uutel_bridge.core.cli_provider import CLIParts
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Parts
 from uutel_bridge.providers.claude_code.auth import ClaudeCodeAuth
 from uutel_bridge.providers.claude_code.catalog import MODELS
 from uutel_bridge.providers.claude_code.launch import plan
@@ -17,7 +17,7 @@ def _open_session(child: Child, launched: LaunchPlan) -> ClaudeCodeSession:
     return ClaudeCodeSession(child, reusable=launched.max_uses > 1, resumed=bool(launched.files))
 
 
-PARTS: Parts[ClaudeCodeRequest, ClaudeCodeResponse] = Parts(
+PARTS: CLIParts[ClaudeCodeRequest, ClaudeCodeResponse] = CLIParts(
     name="claude-code",
     title="Claude Code",
     executable="claude",

@@ -10,11 +10,11 @@ from typing import Any
 import anyio
 import orjson
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.errors import BadRequest, ProtocolError, VendorTimeout
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.loopback import LoopbackServer, Request, Response
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.request import read_request
 from uutel_bridge.core.settings import ProviderSettings
 from uutel_bridge.providers.claude_code.launch import plan

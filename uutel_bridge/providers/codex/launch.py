@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import orjson
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.errors import UnsupportedParam
 from uutel_bridge.core.locate import COMMON, child_environment
 from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.providers.codex.auth import FOLDER_VARIABLE, auth_file
 from uutel_bridge.providers.codex.catalog import catalog_json
 from uutel_bridge.providers.codex.models import CodexRequest

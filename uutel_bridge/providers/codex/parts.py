@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from uutel_bridge.core.cli_provider import CLIParts
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Parts
 from uutel_bridge.providers.codex.auth import CodexAuth
 from uutel_bridge.providers.codex.catalog import DEFAULT, MODELS
 from uutel_bridge.providers.codex.inner import inner
@@ -18,7 +18,7 @@ def _open_session(child: Child, launched: LaunchPlan) -> CodexSession:
     return CodexSession(child, cwd=launched.cwd or "/", proven=launched.proven)
 
 
-PARTS: Parts[CodexRequest, CodexResponse] = Parts(
+PARTS: CLIParts[CodexRequest, CodexResponse] = CLIParts(
     name="codex",
     title="Codex",
     executable="codex",

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import COMMON, child_environment
 from uutel_bridge.core.process import LaunchPlan
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.providers.gemini_cli import auth
 from uutel_bridge.providers.gemini_cli.models import SERVER, GeminiCLIRequest
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from uutel_bridge.core.cli_provider import CLIParts
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.core.provider import Parts
 from uutel_bridge.providers.gemini_cli.auth import GeminiCLIAuth
 from uutel_bridge.providers.gemini_cli.catalog import DEFAULT_MODEL, MODELS
 from uutel_bridge.providers.gemini_cli.launch import plan
@@ -17,7 +17,7 @@ def _open_session(child: Child, launched: LaunchPlan) -> GeminiCLISession:
     return GeminiCLISession(child, proven=launched.proven)
 
 
-PARTS: Parts[GeminiCLIRequest, GeminiCLIResponse] = Parts(
+PARTS: CLIParts[GeminiCLIRequest, GeminiCLIResponse] = CLIParts(
     name="gemini-cli",
     title="Gemini CLI",
     executable="gemini",

@@ -11,12 +11,12 @@ import anyio
 import orjson
 from pydantic import SecretStr
 
+from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.errors import CLIExited, UUError, VendorTimeout
 from uutel_bridge.core.events import Finished, ToolCallDelta
 from uutel_bridge.core.locate import empty_cwd
 from uutel_bridge.core.loopback import LoopbackServer, Request, Response
 from uutel_bridge.core.process import Child
-from uutel_bridge.core.provider import Launch
 from uutel_bridge.core.request import read_request
 from uutel_bridge.core.settings import ProviderSettings
 from uutel_bridge.providers.gemini_cli.launch import plan
