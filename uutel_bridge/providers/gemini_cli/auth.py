@@ -8,39 +8,51 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
 from uutel_bridge.core.auth import Account, LoginStatus
-from uutel_bridge.core.stores import StoreT, UnreadableStoreError, content, parsed
-from uutel_bridge.providers.gemini_cli.failures import LOGIN_COMMAND
+from uutel_bridge.core.stores import UnreadableStoreError, content
+from uutel_bridge.gemini_api.failures import LOGIN_COMMAND
+from uutel_bridge.gemini_api.login_files import (
+    ACCOUNTS,
+    ADC_VARIABLE,
+    ENCRYPT_VARIABLE,
+    ENCRYPTED,
+    FOLDER,
+    GCLOUDS,
+    GOOGLE,
+    PROJECT_VARIABLES,
+    TOKEN_VARIABLE,
+    TOKENS,
+    Accounts,
+    Tokens,
+    cli_home,
+    judged,
+    read,
+    user_home,
+)
 
-HOME_VARIABLE = "GEMINI_CLI_HOME"
-FOLDER = ".gemini"
-GOOGLE, KEY, VERTEX, COMPUTE = "oauth-personal", "gemini-api-key", "vertex-ai", "compute-default-credentials"
-"""The CLI's own words for the kinds of login that it takes over ACP."""
+KEY, VERTEX, COMPUTE = "gemini-api-key", "vertex-ai", "compute-default-credentials"
+"""With `GOOGLE`, the CLI's own words for the kinds of login that it takes over ACP."""
 
 _OLD = "cloud-shell"
 """A choice that the CLI no longer heeds."""
-_TOKEN = ("GOOGLE_GENAI_USE_GCA", "GOOGLE_CLOUD_ACCESS_TOKEN")
-_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
-_PROJECT = "GOOGLE_CLOUD_PROJECT"
+_TOKEN = ("GOOGLE_GENAI_USE_GCA", TOKEN_VARIABLE)
 _LOCATION = "GOOGLE_CLOUD_LOCATION"
-_ENCRYPTED = "GEMINI_FORCE_ENCRYPTED_FILE_STORAGE"
 _NO_KEYRING = "GEMINI_FORCE_FILE_STORAGE"
-_PROJECTS = (_PROJECT, "GOOGLE_CLOUD_PROJECT_ID", "GOOGLE_CLOUD_QUOTA_PROJECT")
+_PROJECTS = (*PROJECT_VARIABLES, "GOOGLE_CLOUD_QUOTA_PROJECT")
 _METADATA = ("GCE_METADATA_HOST", "GCE_METADATA_IP")
 _LOGIN_VARIABLES = (
     *_TOKEN,
     *_PROJECTS,
     *_METADATA,
     _LOCATION,
-    _CREDENTIALS,
-    _ENCRYPTED,
+    ADC_VARIABLE,
+    ENCRYPT_VARIABLE,
     _NO_KEYRING,
     "GEMINI_API_KEY",
     "GOOGLE_API_KEY",
@@ -56,11 +68,8 @@ _BY_VARIABLE = (
     ("GEMINI_CLI_USE_COMPUTE_ADC", COMPUTE),
 )
 """What chooses where the settings do not, the first one first. All but the key must be `true`."""
-_GOOGLES_STORE = ".config/gcloud/application_default_credentials.json"
-"""Application Default Credentials in the user's home, where `gcloud auth application-default login` puts them."""
 _METADATA_SERVER = "metadata server of Google Cloud (not asked)"
 
-_STRING_OR_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\r\n]*|/\*.*?\*/', re.DOTALL)
 _ENTRY = re.compile(
     r"""^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)"""
     r"""(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\r\n]+)?\s*(?:\#.*)?$""",
@@ -81,23 +90,6 @@ class _Settings(BaseModel):
     """`settings.json`."""
 
     security: _Security = _Security()
-
-
-class _Tokens(BaseModel):
-    """`oauth_creds.json`, or what GOOGLE_APPLICATION_CREDENTIALS names."""
-
-    access_token: SecretStr | None = None
-    refresh_token: SecretStr | None = None
-    expires_at: float | None = Field(default=None, alias="expiry_date")
-    """Unix time in milliseconds."""
-    kind: str | None = Field(default=None, alias="type")
-    email: str | None = Field(default=None, alias="client_email")
-
-
-class _Accounts(BaseModel):
-    """`google_accounts.json`."""
-
-    active: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,16 +122,15 @@ class GeminiCLIAuth:
 
 def find(environment: Mapping[str, str]) -> Login:
     """The login that the CLI would take in this environment."""
-    user_home = Path(environment.get("HOME") or Path.home()).absolute()
-    home = Path(environment.get(HOME_VARIABLE) or user_home).absolute()
+    home = cli_home(environment)
     folder = home / FOLDER
     settings = folder / "settings.json"
     kind = ""
     try:
-        kind = (_read(settings, _Settings) or _Settings()).security.auth.kind or ""
+        kind = (read(settings, _Settings) or _Settings()).security.auth.kind or ""
         known = _known(environment, home)
         kind = (kind if kind != _OLD else "") or _by_variable(known)
-        return _look(kind, known, folder, user_home / _GOOGLES_STORE)
+        return _look(kind, known, folder, user_home(environment) / GCLOUDS)
     except UnreadableStoreError as exc:
         return _absent(kind, str(exc.path), str(exc))
 
@@ -169,54 +160,32 @@ def _google(known: Mapping[str, str], folder: Path) -> Login:
     variables = _some(known, *_PROJECTS)
     if all(name in known for name in _TOKEN):
         return _present(GOOGLE, _TOKEN[1], variables={**variables, **_some(known, *_TOKEN)})
-    accounts = folder / "google_accounts.json"
-    active = (_read(accounts, _Accounts) or _Accounts()).active or ""
+    accounts = folder / ACCOUNTS
+    active = (read(accounts, Accounts) or Accounts()).active or ""
     links = ((accounts.name, str(accounts)),) if active else ()
     variables |= _absolute(known)
-    encrypted = folder / "gemini-credentials.json"
-    if known.get(_ENCRYPTED) == "true" and encrypted.is_file():
-        return _sealed(GOOGLE, encrypted, variables={**variables, _ENCRYPTED: "true"}, links=links, account=active)
-    store = folder / "oauth_creds.json"
-    if tokens := _read(store, _Tokens):
-        status = _judge(tokens, store, account=active, licensed=bool(variables.keys() & {*_PROJECTS[:2]}))
+    encrypted = folder / ENCRYPTED
+    if known.get(ENCRYPT_VARIABLE) == "true" and encrypted.is_file():
+        return _sealed(
+            GOOGLE, encrypted, variables={**variables, ENCRYPT_VARIABLE: "true"}, links=links, account=active
+        )
+    store = folder / TOKENS
+    if tokens := read(store, Tokens):
+        status = judged(tokens, store, account=active, licensed=bool(variables.keys() & {*PROJECT_VARIABLES}))
         return Login(kind=GOOGLE, status=status, variables=variables, links=((store.name, str(store)), *links))
-    if _CREDENTIALS in variables:
-        return _of_google(GOOGLE, Path(variables[_CREDENTIALS]), variables)
-    if known.get(_ENCRYPTED) == "true":
+    if ADC_VARIABLE in variables:
+        return _of_google(GOOGLE, Path(variables[ADC_VARIABLE]), variables)
+    if known.get(ENCRYPT_VARIABLE) == "true":
         return _absent(
-            GOOGLE, str(encrypted), f"This login may be in a keyring, as {_ENCRYPTED} is set; keep it in a file."
+            GOOGLE, str(encrypted), f"This login may be in a keyring, as {ENCRYPT_VARIABLE} is set; keep it in a file."
         )
     return _absent(GOOGLE, str(store))
-
-
-def _judge(tokens: _Tokens, store: Path, *, account: str, licensed: bool) -> LoginStatus:
-    renewable = bool(tokens.refresh_token and tokens.refresh_token.get_secret_value())
-    expired = tokens.expires_at is not None and tokens.expires_at <= time.time() * 1000
-    usable = renewable or (not expired and bool(tokens.access_token and tokens.access_token.get_secret_value()))
-    problem = ""
-    if not usable:
-        problem = f"The login in {store} {'has expired and cannot be renewed' if expired else 'holds no token'}."
-    elif not licensed:
-        problem = (
-            "Google ended this login for personal accounts (free, AI Pro, AI Ultra) on 2026-06-18; "
-            f"a licensed account needs {_PROJECT}."
-        )
-    return LoginStatus(
-        logged_in=usable,
-        method=GOOGLE if usable else "none",
-        account=account,
-        # A token of an hour, which the CLI renews unasked: its end matters only where it cannot.
-        expires_at=None if renewable or tokens.expires_at is None else tokens.expires_at / 1000,
-        source=str(store),
-        problem=problem,
-        login_command=LOGIN_COMMAND,
-    )
 
 
 def _key(known: Mapping[str, str], folder: Path) -> Login:
     if "GEMINI_API_KEY" in known:
         return with_key(known["GEMINI_API_KEY"])
-    store = folder / "gemini-credentials.json"
+    store = folder / ENCRYPTED
     if sys.platform == "darwin" and known.get(_NO_KEYRING) != "true":
         return _present(KEY, "macOS Keychain (not read)")
     if store.is_file():
@@ -232,12 +201,12 @@ def _key(known: Mapping[str, str], folder: Path) -> Login:
 def _vertex(known: Mapping[str, str], googles: Path) -> Login:
     if "GOOGLE_API_KEY" in known:
         return _present(VERTEX, "GOOGLE_API_KEY", variables=_some(known, "GOOGLE_API_KEY"))
-    missing = [name for name in (_PROJECT, _LOCATION) if name not in known]
+    missing = [name for name in (PROJECT_VARIABLES[0], _LOCATION) if name not in known]
     if missing:
         return _absent(VERTEX, missing[0], f"Vertex AI needs GOOGLE_API_KEY, or else {' and '.join(missing)}; set it.")
     variables = _some(known, *_PROJECTS, *_METADATA, _LOCATION) | _absolute(known)
-    if _CREDENTIALS in variables:
-        return _of_google(VERTEX, Path(variables[_CREDENTIALS]), variables)
+    if ADC_VARIABLE in variables:
+        return _of_google(VERTEX, Path(variables[ADC_VARIABLE]), variables)
     if googles.is_file():
         return _of_google(VERTEX, googles, variables)
     return _present(
@@ -250,9 +219,9 @@ def _vertex(known: Mapping[str, str], googles: Path) -> Login:
 
 def _of_google(kind: str, store: Path, variables: Mapping[str, str]) -> Login:
     """Application Default Credentials. As a Google account the CLI takes a person's own from its own store only."""
-    tokens = _read(store, _Tokens)
+    tokens = read(store, Tokens)
     if tokens is None:
-        return _absent(kind, str(store), f"There is no {store}, which {_CREDENTIALS} names.")
+        return _absent(kind, str(store), f"There is no {store}, which {ADC_VARIABLE} names.")
     if kind == GOOGLE and tokens.kind in {None, "authorized_user"}:
         return _absent(kind, str(store), f"{store} holds no service account, and there is no login of the CLI's own.")
     return _present(kind, str(store), variables=variables, account=tokens.email or "")
@@ -307,7 +276,7 @@ def _some(known: Mapping[str, str], *names: str) -> dict[str, str]:
 
 def _absolute(known: Mapping[str, str]) -> dict[str, str]:
     """The path of Google's credentials, for the CLI is started in another folder."""
-    return {_CREDENTIALS: str(Path(known[_CREDENTIALS]).absolute())} if _CREDENTIALS in known else {}
+    return {ADC_VARIABLE: str(Path(known[ADC_VARIABLE]).absolute())} if ADC_VARIABLE in known else {}
 
 
 def _known(environment: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -331,12 +300,3 @@ def _value(raw: str) -> str:
         return raw
     inner = raw[1:-1]
     return inner.replace("\\n", "\n").replace("\\r", "\r") if raw[0] == '"' else inner
-
-
-def _read(path: Path, model: type[StoreT]) -> StoreT | None:
-    """A file's content, None where there is no such file; as to the CLI, comments are none of it."""
-    raw = content(path)
-    if raw is None:
-        return None
-    plain = _STRING_OR_COMMENT.sub(r"\1", raw.decode("utf-8", "replace"))
-    return parsed(path, plain.encode(), model, "gemini")

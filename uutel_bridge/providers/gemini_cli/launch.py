@@ -13,12 +13,13 @@ import orjson
 from uutel_bridge.core.cli_provider import Launch
 from uutel_bridge.core.locate import COMMON, child_environment
 from uutel_bridge.core.process import LaunchPlan
+from uutel_bridge.gemini_api.login_files import FOLDER, GOOGLE, HOME_VARIABLE
 from uutel_bridge.providers.gemini_cli import auth
 from uutel_bridge.providers.gemini_cli.models import SERVER, GeminiCLIRequest
 
 CWD = "w"
 """The folder in the private home that a process runs in, and that its sessions name."""
-CHATS = f"{auth.FOLDER}/tmp/{CWD}/chats"  # noqa: S108  # in the private home
+CHATS = f"{FOLDER}/tmp/{CWD}/chats"  # noqa: S108  # in the private home
 """Where the CLI looks for session files: it names the folder after the working directory, if that is plain enough."""
 SYSTEM_PROMPT = "sys.md"
 """The file in the private home that holds the system prompt; the CLI reads it whenever a session begins."""
@@ -35,7 +36,7 @@ _ENVIRONMENT = {
 _BASES: Mapping[str, str] = {
     auth.KEY: "GOOGLE_GEMINI_BASE_URL",
     auth.VERTEX: "GOOGLE_VERTEX_BASE_URL",
-    auth.GOOGLE: "CODE_ASSIST_ENDPOINT",
+    GOOGLE: "CODE_ASSIST_ENDPOINT",
     auth.COMPUTE: "CODE_ASSIST_ENDPOINT",
 }
 """What sets the API's address, by the kind of login."""
@@ -60,13 +61,13 @@ def plan(launch: Launch[GeminiCLIRequest]) -> LaunchPlan:
             extra={**login.variables, **_ENVIRONMENT, **address},
         ),
         scratch_cwd=CWD,
-        scratch_env=((auth.HOME_VARIABLE, ""), ("TMPDIR", ""), ("GEMINI_SYSTEM_MD", SYSTEM_PROMPT)),
+        scratch_env=((HOME_VARIABLE, ""), ("TMPDIR", ""), ("GEMINI_SYSTEM_MD", SYSTEM_PROMPT)),
         files=(
-            (f"{auth.FOLDER}/settings.json", _settings(login.kind, launch.request.generation)),
-            (f"{CWD}/{auth.FOLDER}/.env", b""),
+            (f"{FOLDER}/settings.json", _settings(login.kind, launch.request.generation)),
+            (f"{CWD}/{FOLDER}/.env", b""),
             (SYSTEM_PROMPT, b""),
         ),
-        links=tuple((f"{auth.FOLDER}/{name}", target) for name, target in login.links),
+        links=tuple((f"{FOLDER}/{name}", target) for name, target in login.links),
         max_uses=_MAX_USES,
         turns_at_once=_TURNS_AT_ONCE,
         proven=launch.warm,

@@ -17,8 +17,8 @@ from uutel_bridge.core.errors import LoginExpired, ProtocolError, RequestRefused
 from uutel_bridge.core.jsonrpc import Call, Notification
 from uutel_bridge.core.process import Child
 from uutel_bridge.core.rpc import Dialogue
+from uutel_bridge.gemini_api.failures import LOGIN_COMMAND
 from uutel_bridge.providers.gemini_cli import session_file
-from uutel_bridge.providers.gemini_cli.failures import LOGIN_COMMAND
 from uutel_bridge.providers.gemini_cli.functions import FunctionServer
 from uutel_bridge.providers.gemini_cli.launch import CHATS, CWD, SYSTEM_PROMPT
 from uutel_bridge.providers.gemini_cli.models import GeminiCLIRequest, GeminiCLIResponse, Update

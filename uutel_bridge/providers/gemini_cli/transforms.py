@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.request import ChatRequest
+from uutel_bridge.gemini_api.contents import spoken
 from uutel_bridge.providers.gemini_cli.catalog import full_name
 from uutel_bridge.providers.gemini_cli.conversation import turns
 from uutel_bridge.providers.gemini_cli.generation import generation
@@ -43,9 +44,7 @@ class GeminiCLITransform:
                 message, an unknown effort was asked for, or a function's parameters cannot be declared.
             UnsupportedParam: Gemini or its CLI cannot do what a parameter asks for.
         """
-        said = [message for message in chat.messages if message.role != "system"]
-        if not said or said[-1].role == "assistant":
-            raise BadRequest("messages: the last message must be the user's or a function's result.", param="messages")
+        said = spoken(chat.messages)
         return GeminiCLIRequest(
             model=full_name(chat.model),
             system_prompt=_system_prompt(chat),

@@ -1,0 +1,1 @@
+"""Google's GenerateContent, for the two providers that speak it."""
