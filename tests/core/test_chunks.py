@@ -24,10 +24,11 @@ from uutel_bridge.core.events import (
     ReasoningDelta,
     Started,
     TextDelta,
+    TextSignature,
     ToolCallDelta,
     UsageReport,
 )
-from uutel_bridge.core.messages import read_messages
+from uutel_bridge.core.messages import ToolCall, read_messages
 
 LIMIT = 4096
 USAGE = UsageReport(input=140, output=9, cached=40, cache_creation=20, reasoning=3, cost=0.0125)
@@ -64,6 +65,18 @@ BLOCKS = [
     {"type": "thinking", "thinking": "let me think", "signature": "sig=="},
     {"type": "redacted_thinking", "data": "enc=="},
 ]
+SEALED: list[Event] = [
+    STARTED,
+    TextDelta("I look "),
+    TextDelta("it up."),
+    TextSignature("dGV4dA=="),
+    ToolCallDelta(0, id="c1", name="weather", arguments='{"city": ', signature="Zmlyc3Q="),
+    ToolCallDelta(0, arguments='"Bâle"}'),
+    ToolCallDelta(1, id="c2", name="now", arguments="{}"),
+    USAGE,
+    Finished("tool_calls"),
+]
+SEALED_IDS = ["c1__thought__Zmlyc3Q=", "c2"]
 FIVE_HOUR = LimitWindow("five_hour", 0.42, 1_800_000_000.0, "allowed")
 SEVEN_DAY = LimitWindow("seven_day", None, None, "allowed_warning")
 LIMITS = {
@@ -166,6 +179,16 @@ def test_the_start_of_a_further_try_replaces_the_first() -> None:
         pytest.param(
             [ReasoningDelta("a"), ReasoningBlock("ab", "s"), ReasoningDelta("b")], ["(a)", "ab/s", "(b)"], id="block"
         ),
+        pytest.param([TextDelta("a"), TextSignature("s"), TextDelta("b")], ["a", "['s']", "b"], id="seal"),
+        pytest.param(
+            [
+                ToolCallDelta(0, id="c", name="f", arguments="[", signature="s"),
+                ToolCallDelta(0, arguments="]"),
+                ToolCallDelta(1, id="d", name="g", arguments="{}", signature="t"),
+            ],
+            ["0:c__thought__s:f:[]", "1:d__thought__t:g:{}"],
+            id="sealed-calls",
+        ),
         pytest.param([TextDelta("x" * LIMIT), TextDelta("y")], ["x" * LIMIT, "y"], id="full"),
         pytest.param([TextDelta("x" * (LIMIT - 1)), TextDelta("y")], ["x" * (LIMIT - 1) + "y"], id="just-full"),
         pytest.param([TextDelta("x" * (LIMIT - 1)), TextDelta("yz")], ["x" * (LIMIT - 1), "yz"], id="just-too-much"),
@@ -189,6 +212,8 @@ def _shown(chunk: ModelResponseStream) -> str:
     if getattr(delta, "thinking_blocks", None):
         (block,) = delta.thinking_blocks  # type: ignore[misc]
         return f"{block['thinking']}/{block['signature']}"  # type: ignore[typeddict-item]
+    if delta.provider_specific_fields:
+        return str(delta.provider_specific_fields["thought_signatures"])
     reasoning = _reasoning(chunk)
     return f"({reasoning})" if reasoning else chunk.choices[0].delta.content or ""
 
@@ -306,6 +331,31 @@ def test_calls_without_text_fold_into_no_content() -> None:
     message: Any = fold(ModelResponse(), "m", [[STARTED, call, Finished("tool_calls")]]).choices[0].message  # type: ignore[union-attr]
     assert message.content is None
     assert getattr(message, "thinking_blocks", None) is None
+
+
+def test_a_call_is_streamed_with_its_seal_beside_it_and_in_its_id() -> None:
+    """In the first piece only: clients that keep nothing else of a call keep the id."""
+    made = [piece for chunk in chunks_of(*one_by_one(SEALED)) for piece in chunk.choices[0].delta.tool_calls or ()]
+    assert [(piece.id, getattr(piece, "provider_specific_fields", None)) for piece in made] == [
+        (SEALED_IDS[0], {"thought_signature": "Zmlyc3Q="}),
+        (None, None),
+        ("c2", None),
+    ]
+
+
+def test_seals_fold_into_the_fields_that_clients_send_back() -> None:
+    """On the message those of the text, all of them; on a call its own."""
+    message: Any = (
+        fold(ModelResponse(), "m", [[*SEALED[:4], TextSignature("bW9yZQ=="), *SEALED[4:]]]).choices[0].message
+    )  # type: ignore[union-attr]
+    assert message.provider_specific_fields == {"thought_signatures": ["dGV4dA==", "bW9yZQ=="]}
+    assert [call.id for call in message.tool_calls] == SEALED_IDS
+    assert [getattr(call, "provider_specific_fields", None) for call in message.tool_calls] == [
+        {"thought_signature": "Zmlyc3Q="},
+        None,
+    ]
+    plain: Any = fold(ModelResponse(), "m", [TURN]).choices[0].message  # type: ignore[union-attr]
+    assert getattr(plain, "provider_specific_fields", None) is None
 
 
 def test_the_limits_of_the_plan_are_hidden_facts_from_then_on() -> None:
@@ -541,6 +591,40 @@ async def test_an_answer_of_calls_can_be_sent_back_through_litellm(
     assert history[1].text == "I look it up."
     assert history[1].reasoning == (ReasoningBlock("let me think", "sig=="), ReasoningBlock("", "", redacted="enc=="))
     assert [message.tool_call_id for message in history[2:]] == ["c1", "c2", "c3"]
+
+
+@BOTH
+@pytest.mark.parametrize("streamed", [False, True], ids=["whole", "rebuilt"])
+async def test_a_sealed_answer_can_be_sent_back_through_litellm(
+    scripted: Script, sync: bool, streamed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seals of the text and of the call arrive, beside them and in the id."""
+    scripted(SEALED)
+    answer: Any = litellm.stream_chunk_builder(await ask(sync=sync)) if streamed else await ask_whole(sync=sync)
+    handler = Listening([TURN])
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "scripted", "custom_handler": handler}])
+    results = [
+        {"role": "tool", "tool_call_id": each.id, "content": ""} for each in answer.choices[0].message.tool_calls
+    ]
+    back = [*ASK["messages"], answer.choices[0].message, *results]
+    await ask_whole(sync=sync, model="scripted/gemini-m1", messages=back)
+    sent = read_messages(handler.heard)[1]
+    assert (sent.text, sent.signature) == ("I look it up.", "dGV4dA==")
+    assert sent.tool_calls == (
+        ToolCall(SEALED_IDS[0], "weather", '{"city": "Bâle"}', signature="Zmlyc3Q="),
+        ToolCall("c2", "now", "{}"),
+    )
+
+
+@BOTH
+async def test_litellm_streams_the_seal_of_a_text_that_has_come_to_its_end(scripted: Script, sync: bool) -> None:
+    """On an empty piece, as Google sends it."""
+    scripted([STARTED, TextDelta("a"), TextSignature("dGV4dA=="), USAGE, Finished("stop")])
+    got = await ask(sync=sync)
+    shown = [chunk.choices[0].delta.provider_specific_fields for chunk in got]
+    assert [fields for fields in shown if fields] == [{"thought_signatures": ["dGV4dA=="]}]
+    rebuilt: Any = litellm.stream_chunk_builder(got)
+    assert rebuilt.choices[0].message.provider_specific_fields == {"thought_signatures": ["dGV4dA=="]}
 
 
 @BOTH

@@ -303,6 +303,25 @@ def test_a_thought_signature_beside_a_call_is_read() -> None:
     assert [each.signature for each in read[1].tool_calls] == ["c2ln", ""]
 
 
+@pytest.mark.parametrize(
+    ("beside", "signature"),
+    [
+        pytest.param({"thought_signatures": ["c2ln"]}, "c2ln", id="one"),
+        pytest.param({"thought_signatures": ["c2ln", "bW9yZQ=="]}, "c2ln", id="first-of-several"),
+        pytest.param({"thought_signatures": []}, "", id="none"),
+        pytest.param({"thought_signatures": None}, "", id="null"),
+        pytest.param({"citations": None}, "", id="others"),
+        pytest.param(None, "", id="nothing"),
+        pytest.param("sig", "", id="no-object"),
+    ],
+)
+def test_a_thought_signature_beside_a_message_is_read(beside: object, signature: str) -> None:
+    """Where LiteLLM puts it; only an assistant has one."""
+    answer = {"role": "assistant", "content": "ok", "provider_specific_fields": beside}
+    question = {**USER, "provider_specific_fields": beside}
+    assert [each.signature for each in read_messages([answer, question])] == [signature, ""]
+
+
 def test_a_call_without_arguments_has_empty_ones() -> None:
     """Null and a missing key are the same."""
     bare = {"id": "c2", "type": "function", "function": {"name": "f"}}
@@ -438,6 +457,16 @@ BLOCKS = "messages[0].thinking_blocks"
         pytest.param(result(content={"a": 1}), CONTENT, id="result-as-an-object"),
         pytest.param(
             result(content=[file(file_data=f"data:application/pdf;base64,{PDF}")]), CONTENT, id="document-as-a-result"
+        ),
+        pytest.param(
+            calls(provider_specific_fields={"thought_signatures": "s"}),
+            "messages[0].provider_specific_fields.thought_signatures",
+            id="signatures-as-text",
+        ),
+        pytest.param(
+            calls(provider_specific_fields={"thought_signatures": [5]}),
+            "messages[0].provider_specific_fields.thought_signatures[0]",
+            id="signature-as-a-number",
         ),
         pytest.param(calls(thinking_blocks="hm"), BLOCKS, id="reasoning-as-text"),
         pytest.param(calls(thinking_blocks=["hm"]), f"{BLOCKS}[0].type", id="block-as-text"),

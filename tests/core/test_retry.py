@@ -21,7 +21,8 @@ DEFAULT = RetryConfig()
         (errors.VendorUnavailable("bad gateway", status=502), True),
         (errors.VendorUnavailable("unavailable", status=503), True),
         (errors.VendorUnavailable("gateway timeout", status=504), True),
-        (errors.VendorUnavailable("overloaded", status=529), True),
+        (errors.VendorUnavailable("overloaded", status=529), False),
+        (errors.VendorUnavailable("overloaded in the vendor's own words", status=529, passing=True), True),
         (errors.VendorUnavailable("broken", status=500), False),
         (errors.VendorUnavailable("no answer"), True),
         (errors.VendorTimeout("too late"), False),
@@ -62,8 +63,9 @@ def test_no_retries_means_one_attempt() -> None:
         (None, None, 0.5),
         (7.0, None, 7.0),
         (0.0, None, 0.5),
-        (60.0, None, 60.0),
-        (61.0, None, None),
+        (300.0, None, 300.0),
+        (301.0, None, None),
+        (300.0, 200.0, None),
         (7.0, 8.0, 7.0),
         (7.0, 7.0, None),
         (None, 0.4, None),
@@ -79,11 +81,11 @@ def test_the_vendors_wish_is_honoured_within_the_callers_time(
 
 
 def test_only_the_listed_statuses_are_tried_again() -> None:
-    """A missing answer has no status to be listed; Anthropic's 529 goes with 503."""
+    """A missing answer has no status to be listed; what the vendor calls passing goes with 503."""
     config = RetryConfig(retry_on_status=(500,))
     assert delay(config, 1, errors.VendorUnavailable("broken", status=500), None) is not None
     assert delay(config, 1, errors.VendorUnavailable("unavailable", status=503), None) is None
-    assert delay(config, 1, errors.VendorUnavailable("overloaded", status=529), None) is None
+    assert delay(config, 1, errors.VendorUnavailable("overloaded", status=500, passing=True), None) is None
     assert delay(config, 1, errors.RateLimited("slow down"), None) is None
     assert delay(config, 1, errors.VendorUnavailable("no answer"), None) is not None
 
@@ -98,12 +100,12 @@ def test_only_the_listed_statuses_are_tried_again() -> None:
 def test_a_wait_is_always_positive_bounded_and_within_the_deadline(
     attempt: int, factor: float, jitter: float, remaining: float, retry_after: float | None
 ) -> None:
-    """Whatever the settings, nobody waits past the deadline or for more than 75 s."""
+    """Whatever the settings, nobody waits past the deadline, for more than 75 s unasked or for more than 300 s."""
     config = RetryConfig(max_retries=20, backoff_factor=factor)
     wait = delay(config, attempt, errors.RateLimited("slow", retry_after=retry_after), remaining, jitter=jitter)
     if wait is not None:
         assert 0.5 <= wait < remaining
-        assert max(0.5, retry_after or 0) <= wait <= 75
+        assert max(0.5, retry_after or 0) <= wait <= max(75, retry_after or 0) <= 300
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_a_failed_service_keeps_its_status_and_a_failed_connection_has_none() ->
     failed = TOY.of_status(503, "")
     assert isinstance(failed, VendorUnavailable)
     assert (failed.status, TOY.connection_failed("").status) == (503, None)
+    assert (failed.passing, TOY.service_failed(599, "", passing=True).passing) == (False, True)
 
 
 def test_a_rate_limit_has_the_seconds_that_the_vendor_named() -> None:

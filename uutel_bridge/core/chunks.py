@@ -32,6 +32,7 @@ from uutel_bridge.core.events import (
     ReasoningDelta,
     Started,
     TextDelta,
+    TextSignature,
     ToolCallDelta,
     UsageReport,
 )
@@ -39,6 +40,8 @@ from uutel_bridge.core.events import (
 _Piece: TypeAlias = TextDelta | ReasoningDelta | ToolCallDelta
 _MERGE_LIMIT = 4096
 """Characters. Deltas that already wait are sent as one chunk, for LiteLLM spends far more on a chunk than we do."""
+_SIGNATURE = "__thought__"
+"""In a call's id, before the signature: LiteLLM's way to hand one to clients that keep nothing else of a call."""
 
 
 def to_usage(report: UsageReport) -> Usage:
@@ -98,13 +101,15 @@ class ChunkStream:
             else:
                 yield self._chunk(self._content(event))
 
-    def _content(self, event: TextDelta | ReasoningDelta | ReasoningBlock | ToolCallDelta) -> Delta:
+    def _content(self, event: TextDelta | ReasoningDelta | ReasoningBlock | TextSignature | ToolCallDelta) -> Delta:
         if isinstance(event, TextDelta):
             return self._delta(content=event.text)
         if isinstance(event, ReasoningDelta):
             return self._delta(reasoning_content=event.text)
         if isinstance(event, ReasoningBlock):
             return self._delta(thinking_blocks=[_thinking_block(event)])
+        if isinstance(event, TextSignature):
+            return self._delta(provider_specific_fields=_signatures([event]))
         if isinstance(event, ToolCallDelta):
             return self._delta(tool_calls=[_tool_call_delta(event)])
         assert_never(event)
@@ -131,9 +136,21 @@ def _thinking_block(block: ReasoningBlock) -> ChatCompletionThinkingBlock | Chat
     return {"type": "thinking", "thinking": block.text, "signature": block.signature}
 
 
+def _signatures(seals: Sequence[TextSignature]) -> dict[str, Any]:
+    return {"thought_signatures": [seal.signature for seal in seals]}
+
+
+def _sealed(piece: ToolCallDelta) -> Mapping[str, Any]:
+    """A call's id and its signature, where LiteLLM's own Gemini has them and clients look for them."""
+    if not piece.signature:
+        return {"id": piece.id or None}
+    beside = {"thought_signature": piece.signature}
+    return {"id": f"{piece.id}{_SIGNATURE}{piece.signature}", "provider_specific_fields": beside}
+
+
 def _tool_call_delta(piece: ToolCallDelta) -> ChatCompletionDeltaToolCall:
     function = Function(name=piece.name or None, arguments=piece.arguments)
-    return ChatCompletionDeltaToolCall(index=piece.index, id=piece.id or None, type="function", function=function)
+    return ChatCompletionDeltaToolCall(index=piece.index, type="function", function=function, **_sealed(piece))
 
 
 def _merged(events: Iterable[Event]) -> Iterator[Event]:
@@ -202,6 +219,7 @@ def _choice(index: int, events: Sequence[Event]) -> Choices:
     text = "".join(event.text for event in events if isinstance(event, TextDelta))
     reasoning = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
     blocks = [_thinking_block(event) for event in events if isinstance(event, ReasoningBlock)]
+    seals = [event for event in events if isinstance(event, TextSignature)]
     calls = _tool_calls(event for event in events if isinstance(event, ToolCallDelta))
     message = Message(
         role="assistant",
@@ -209,6 +227,7 @@ def _choice(index: int, events: Sequence[Event]) -> Choices:
         tool_calls=calls or None,
         reasoning_content=reasoning or None,
         thinking_blocks=blocks or None,
+        provider_specific_fields=_signatures(seals) if seals else None,
     )
     reason = next(event.reason for event in events if isinstance(event, Finished))
     return Choices(index=index, finish_reason=reason, message=message)
@@ -220,9 +239,9 @@ def _tool_calls(pieces: Iterable[ToolCallDelta]) -> list[ChatCompletionMessageTo
         calls.setdefault(piece.index, []).append(piece)
     return [
         ChatCompletionMessageToolCall(
-            id=call[0].id,
             type="function",
             function=Function(name=call[0].name, arguments="".join(piece.arguments for piece in call)),
+            **_sealed(call[0]),
         )
         for _, call in sorted(calls.items())
     ]

@@ -12,7 +12,7 @@
     * `ModelNotFound`: the vendor does not know the model
     * `RateLimited`: too much, too soon; `retry_after`, `resets_at`, `scope`
     * `ContentBlocked`: the vendor refused the content
-    * `VendorUnavailable`: the vendor failed or was out of reach; `status`
+    * `VendorUnavailable`: the vendor failed or was out of reach; `status`, `passing`
     * `VendorTimeout`: no answer within the caller's time
     * `CLIExited`: the child died before its turn ended; `returncode`
     * `ProtocolError`: the CLI wrote something outside its own grammar
@@ -21,7 +21,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 class UUError(Exception):
@@ -33,8 +36,9 @@ class UUError(Exception):
         """What happened and what to do next, one or two sentences."""
         self.provider = provider
         """The provider's name (`claude-code`), empty where none was chosen yet."""
-        self.evidence = evidence
-        """What the vendor wrote (error text, stderr tail), or empty; never invented."""
+        self.evidence = _CONTROL.sub("", evidence)
+        """What the vendor wrote (error text, stderr tail), or empty; never invented. Commands to a terminal are taken
+        out: they would take effect on the screen of whoever is shown it."""
 
     def __str__(self) -> str:
         if self.evidence and self.evidence not in self.message:
@@ -128,10 +132,20 @@ class ContentBlocked(UUError):
 class VendorUnavailable(UUError):
     """The vendor's service failed, or could not be reached."""
 
-    def __init__(self, message: str, *, status: int | None = None, provider: str = "", evidence: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        passing: bool = False,
+        provider: str = "",
+        evidence: str = "",
+    ) -> None:
         super().__init__(message, provider=provider, evidence=evidence)
         self.status = status
         """HTTP status of the vendor's answer; None where there was no answer."""
+        self.passing = passing
+        """The vendor means this status as others mean 503: another try may do better."""
 
 
 class VendorTimeout(UUError):

@@ -49,6 +49,13 @@ class ReasoningBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class TextSignature:
+    """Google's seal on the thoughts behind a text, as it is wanted back with that text in a later request."""
+
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallDelta:
     """A piece of a call of one of the caller's functions."""
 
@@ -59,6 +66,8 @@ class ToolCallDelta:
     name: str = ""
     arguments: str = ""
     """More of the arguments, as the model writes them: JSON or not."""
+    signature: str = ""
+    """Google's seal on the thought that led to the call, in its first piece only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,14 @@ class Finished:
 
 
 Event: TypeAlias = (
-    Started | TextDelta | ReasoningDelta | ReasoningBlock | ToolCallDelta | UsageReport | PlanLimits | Finished
+    Started
+    | TextDelta
+    | ReasoningDelta
+    | ReasoningBlock
+    | TextSignature
+    | ToolCallDelta
+    | UsageReport
+    | PlanLimits
+    | Finished
 )
 """Closed on purpose: adding a member makes every `assert_never` fail to type-check."""

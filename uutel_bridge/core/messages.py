@@ -62,6 +62,8 @@ class Message:
     """Of a tool: the call that this is the result of."""
     reasoning: tuple[ReasoningBlock, ...] = ()
     """Of an assistant: what the vendor takes back of its reasoning."""
+    signature: str = ""
+    """Of an assistant: Google's seal on the thoughts behind its text, where LiteLLM keeps one beside the message."""
 
     @property
     def text(self) -> str:
@@ -146,7 +148,15 @@ def _assistant(message: Mapping[str, Any], at: str) -> Message:
         () if silent else _parts(content, "assistant", f"{at}.content"),
         tool_calls=calls,
         reasoning=tuple(_reasoning(message.get("thinking_blocks"), f"{at}.thinking_blocks")),
+        signature=_signature(message.get("provider_specific_fields"), f"{at}.provider_specific_fields"),
     )
+
+
+def _signature(raw: object, at: str) -> str:
+    """The first one, as LiteLLM takes it: the text goes back as one piece, which has but one."""
+    at = f"{at}.thought_signatures"
+    signatures = _list_or_none(_object(raw).get("thought_signatures"), at)
+    return checked_text(signatures[0], f"{at}[0]") if signatures else ""
 
 
 def _tool_calls(raw: object, at: str) -> tuple[ToolCall, ...]:

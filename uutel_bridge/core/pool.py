@@ -50,13 +50,13 @@ SessionT = TypeVar("SessionT", bound=PooledSession)
 class Snapshot:
     """How a pool stands: members by status, requests waiting, and starts so far (failed ones included)."""
 
-    idle: int
-    leased: int
-    starting: int
-    resetting: int
-    stopping: int
-    waiting: int
-    started_total: int
+    idle: int = 0
+    leased: int = 0
+    starting: int = 0
+    resetting: int = 0
+    stopping: int = 0
+    waiting: int = 0
+    started_total: int = 0
 
 
 class Lease(Generic[SessionT]):

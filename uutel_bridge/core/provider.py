@@ -115,6 +115,8 @@ class Checkup:
     """Label and text, for a person to read; no secrets."""
     problem: str
     """What keeps it from working, and what mends it; empty where nothing does."""
+    off: bool = False
+    """Whether it is the user's own choice that it does not."""
 
 
 class Backend(Protocol[RequestT_contra, ResponseT_co]):

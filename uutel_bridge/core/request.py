@@ -83,19 +83,21 @@ class ChatRequest(BaseModel):
 
     model: str = Field(min_length=1)
     messages: tuple[Message, ...]
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1, lt=2**31)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
     stop: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)] = ()
     reasoning_effort: str | None = Field(default=None, min_length=1)
     verbosity: str | None = Field(default=None, min_length=1)
     service_tier: str | None = Field(default=None, min_length=1)
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
-    top_k: int | None = Field(default=None, ge=1)
+    top_k: int | None = Field(default=None, ge=1, lt=2**31)
     safety_settings: Annotated[tuple[Mapping[str, Any], ...], BeforeValidator(_as_tuple)] = ()
     """Google's: a list of `{"category", "threshold"}`."""
+    project_id: str | None = Field(default=None, min_length=1)
+    """Google's: the Cloud project that a request is for."""
     n: int = Field(default=1, ge=1, le=128)
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice("auto")

@@ -11,11 +11,11 @@ from uutel_bridge.core.errors import RateLimited, UUError, VendorUnavailable
 _FIRST_WAIT = 0.5
 """Seconds before the second attempt."""
 _LONGEST_WAIT = 60.0
-"""Seconds. A vendor that asks for more is not having a passing trouble."""
+"""Seconds, of those that we choose."""
+_LONGEST_ASKED = 300.0
+"""Seconds. A vendor that asks for more is not having a passing trouble: Google's own rule."""
 _JITTER = 0.25
 """By how much of itself a wait may grow, so that callers that failed together do not return together."""
-_OVERLOADED = 529
-"""Anthropic's own status for what others call 503."""
 
 
 class RetryConfig(BaseModel):
@@ -50,7 +50,7 @@ def delay(
     wait = min(_FIRST_WAIT * config.backoff_factor ** (attempt - 1), _LONGEST_WAIT) * (1 + _JITTER * jitter)
     asked = error.retry_after if isinstance(error, RateLimited) else None
     if asked is not None:
-        if asked > _LONGEST_WAIT:
+        if asked > _LONGEST_ASKED:
             return None
         wait = max(wait, asked)
     return wait if remaining is None or wait < remaining else None
@@ -61,6 +61,6 @@ def _passes(config: RetryConfig, error: UUError) -> bool:
     if isinstance(error, RateLimited):
         return not error.scope and 429 in config.retry_on_status  # a scope means that the plan is used up
     if isinstance(error, VendorUnavailable):
-        status = 503 if error.status == _OVERLOADED else error.status
+        status = 503 if error.passing else error.status
         return status is None or status in config.retry_on_status
     return False

@@ -36,7 +36,12 @@ class VendorFailures:
             return known[status](text)
         if status < 500:
             return BadRequest(f"{self.vendor} refused the request ({status}).", evidence=text)
-        return VendorUnavailable(f"{self.vendor}'s service failed ({status}).", status=status, evidence=text)
+        return self.service_failed(status, text)
+
+    def service_failed(self, status: int, text: str, *, passing: bool = False) -> VendorUnavailable:
+        """It is the vendor's fault; `passing`: and the vendor says by this status that it will pass."""
+        message = f"{self.vendor}'s service failed ({status})."
+        return VendorUnavailable(message, status=status, passing=passing, evidence=text)
 
     def login_expired(self, text: str) -> LoginExpired:
         """The login or key is not accepted."""

@@ -66,8 +66,16 @@ def play(name: str) -> list[Event]:
             "You've hit your 5-hour limit",
             id="429-plan",
         ),
-        pytest.param("e500_r1", VendorUnavailable, {"status": 500}, "API Error: 500 Internal server error", id="500"),
-        pytest.param("e529_r1", VendorUnavailable, {"status": 529}, "API Error: 529 Overloaded", id="529"),
+        pytest.param(
+            "e500_r1",
+            VendorUnavailable,
+            {"status": 500, "passing": False},
+            "API Error: 500 Internal server error",
+            id="500",
+        ),
+        pytest.param(
+            "e529_r1", VendorUnavailable, {"status": 529, "passing": True}, "API Error: 529 Overloaded", id="529"
+        ),
         pytest.param("drop0", VendorUnavailable, {"status": None}, "ECONNRESET", id="no-answer"),
         pytest.param(
             "not_logged_in", LoginMissing, {"login_command": "claude auth login"}, "Not logged in", id="no-login"

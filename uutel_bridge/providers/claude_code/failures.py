@@ -9,6 +9,8 @@ from uutel_bridge.providers.claude_code.models import RateLimitInfo, Result
 LOGIN_COMMAND = "claude auth login"
 
 _ANTHROPIC = VendorFailures("Anthropic", LOGIN_COMMAND)
+_OVERLOADED = 529
+"""Anthropic's own status for what others call 503."""
 
 
 def failure(result: Result, error: str | None, limits: RateLimitInfo | None) -> UUError:
@@ -24,7 +26,7 @@ def failure(result: Result, error: str | None, limits: RateLimitInfo | None) -> 
     if result.api_error_status == 429:
         return _rate_limited(result, limits)
     if result.api_error_status is not None:
-        return _ANTHROPIC.of_status(result.api_error_status, result.text)
+        return _by_status(result.api_error_status, result.text)
     if error == "authentication_failed":
         return LoginMissing(
             f"Claude Code is not logged in. Log in: {LOGIN_COMMAND}", login_command=LOGIN_COMMAND, evidence=result.text
@@ -32,6 +34,12 @@ def failure(result: Result, error: str | None, limits: RateLimitInfo | None) -> 
     if result.api_error == "connection_failed":
         return _ANTHROPIC.connection_failed(result.text)
     return VendorUnavailable("Claude Code broke the answer off.", evidence=result.text)
+
+
+def _by_status(status: int, text: str) -> UUError:
+    if status == _OVERLOADED:
+        return _ANTHROPIC.service_failed(status, text, passing=True)
+    return _ANTHROPIC.of_status(status, text)
 
 
 def _rate_limited(result: Result, limits: RateLimitInfo | None) -> RateLimited:
