@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from typing import Any
 
 from _acp_options import Settings, at, home
@@ -18,6 +19,13 @@ ASKS = (
     "Please visit the following URL to authorize the application:\n\nhttps://accounts.google.com/o/oauth2/v2/auth\n\n"
 )
 """What is printed where nobody is logged in."""
+RENEWED = "renewed-access-token"
+REVOKED = "revoked-refresh-token"
+"""With this one, Google gives no new token."""
+
+_MARGIN = 300
+"""Seconds; a token with less left is renewed before anything is answered."""
+_LIFETIME = 3599
 
 
 def kind(settings: Settings) -> str:
@@ -29,6 +37,19 @@ def kind(settings: Settings) -> str:
 def is_missing(settings: Settings) -> bool:
     """Whether the start stops to ask for a code."""
     return kind(settings) == GOOGLE and not _token()
+
+
+def renew(settings: Settings) -> None:
+    """Put another token into the file where that of the login has run out. Nobody is asked: the fake makes it up."""
+    stored = {} if _given() or kind(settings) != GOOGLE else _stored()
+    if not stored.get("refresh_token") or stored.get("expiry_date", 0) >= (time.time() + _MARGIN) * 1000:
+        return
+    if stored["refresh_token"] == REVOKED:
+        return
+    told = {"access_token": RENEWED, "token_type": "Bearer", "scope": stored.get("scope", "")}
+    told |= {"expiry_date": int((time.time() + _LIFETIME) * 1000), "refresh_token": stored["refresh_token"]}
+    with open(_store(), "w", encoding="utf-8") as file:  # noqa: PTH123 -- pathlib costs start-up time
+        json.dump(told, file, indent=2)
 
 
 def problem(settings: Settings) -> str:
@@ -71,15 +92,25 @@ def _project() -> tuple[str, str] | tuple[()]:
 
 def _token() -> str:
     """The token of a Google login, from the environment or from its file; "": there is none."""
-    if os.environ.get("GOOGLE_GENAI_USE_GCA") == "true" and os.environ.get("GOOGLE_CLOUD_ACCESS_TOKEN"):
-        return os.environ["GOOGLE_CLOUD_ACCESS_TOKEN"]
+    if given := _given():
+        return given
     stored = _stored()
+    if stored.get("refresh_token") == REVOKED and stored.get("expiry_date", 0) <= time.time() * 1000:
+        return ""
     return str(stored.get("access_token") or "fake-token") if stored.get("refresh_token") else ""
+
+
+def _given() -> str:
+    return os.environ.get("GOOGLE_CLOUD_ACCESS_TOKEN", "") if os.environ.get("GOOGLE_GENAI_USE_GCA") == "true" else ""
+
+
+def _store() -> str:
+    return f"{home()}/.gemini/oauth_creds.json"
 
 
 def _stored() -> dict[str, Any]:
     try:
-        with open(f"{home()}/.gemini/oauth_creds.json", "rb") as file:  # noqa: PTH123 -- pathlib costs start-up time
+        with open(_store(), "rb") as file:  # noqa: PTH123 -- pathlib costs start-up time
             return dict(json.load(file))
     except (OSError, ValueError, TypeError):
         return {}

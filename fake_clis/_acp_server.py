@@ -58,6 +58,7 @@ class Server:
     def run(self) -> int:
         """Until stdin ends; turns are brought to their end."""
         self._handle_signals()
+        login.renew(self.settings)
         if login.is_missing(self.settings):
             os.write(1, f"{login.ASKS}Enter the authorization code: ".encode())
             while os.read(0, 65536):

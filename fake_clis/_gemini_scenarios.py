@@ -6,16 +6,16 @@ A body's `model` says what the URL says: who asks by URL puts it there.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import _gemini_refusals as refusals
 import _gemini_rules as rules
 from _gemini_asked import Request, declarations
 from _gemini_stream import Content, failure, sse
 from _scenario_answers import Counts, Reply, Step
 from _scenario_calls import ARGUMENTS
-from _scenario_table import RESETS_AT, Table
+from _scenario_table import RESETS_AT, Scenario, Table
 from _scenario_texts import AFTER_THOUGHT, THOUGHT
 
 __all__ = ["RESETS_AT", "SCENARIOS", "marker", "reply", "sse"]
@@ -27,9 +27,6 @@ reply = TABLE.reply
 
 HEADED = ("**Weighing it**\n\n" + "".join(THOUGHT), "**Checking**\n\nIt is done.")
 """Thoughts as Google words them: each comes whole, below a heading."""
-_TYPE = "type.googleapis.com/google.rpc."
-_CODE_ASSIST = "cloudcode-pa.googleapis.com"
-_RESETS_AT = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(RESETS_AT))
 
 
 # Answers
@@ -85,6 +82,25 @@ def malformed_function_call(_asked: Request, content: Content) -> Iterable[Step]
 
 
 @TABLE.play
+def ended(asked: Request, content: Content) -> Iterable[Step]:
+    """After `n` pieces (0), for Google's `reason` (OTHER)."""
+    yield from content.text([f"part{n} " for n in range(int(asked.params.get("n", 0)))])
+    yield from content.end(asked.params.get("reason", "OTHER"), Counts(said=0))
+
+
+@TABLE.play
+def nothing(_asked: Request, _content: Content) -> Iterable[Step]:
+    """Not a byte, and a clean end."""
+    return []
+
+
+@TABLE.play
+def nobody(_asked: Request, content: Content) -> Iterable[Step]:
+    """No candidate, and not a word why."""
+    return content.nobody()
+
+
+@TABLE.play
 def blocked(_asked: Request, content: Content) -> Iterable[Step]:
     """What was asked is blocked."""
     return content.blocked("PROHIBITED_CONTENT")
@@ -136,110 +152,52 @@ def tool_badargs(asked: Request, content: Content) -> Iterable[Step]:
     return _calling(asked, content, breaking)
 
 
+@TABLE.play
+def sealed(_asked: Request, content: Content) -> Iterator[Step]:
+    """A text, and what signs it."""
+    yield from content.text(["signed ", "text"])
+    yield from content.seal()
+    yield from content.end()
+
+
+# Streams written in another way
+
+
+def _written(name: str, form: str) -> Scenario:
+    """A scenario with each of its events in this form."""
+
+    def scenario(asked: Any) -> Reply:
+        return Reply(steps=((*step, form) if step[0] == "event" else step for step in SCENARIOS[name](asked).steps))
+
+    return scenario
+
+
+SCENARIOS["unescaped"] = _written("unicode", "unescaped")
+for _form in ("lines", "noise", "lf"):
+    SCENARIOS[f"sse_{_form}"] = _written("text", _form)
+
+
 # Refused requests
-
-
-def _info(reason: str, domain: str = "googleapis.com", **metadata: str) -> dict[str, Any]:
-    return {"@type": f"{_TYPE}ErrorInfo", "reason": reason, "domain": domain, "metadata": metadata}
-
-
-def _quota(limit: str) -> dict[str, Any]:
-    violation = {"quotaMetric": "generativelanguage.googleapis.com/generate_content_requests", "quotaId": limit}
-    return {"@type": f"{_TYPE}QuotaFailure", "violations": [violation]}
-
-
-def _retry(seconds: str) -> dict[str, Any]:
-    return {"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{seconds}s"}
 
 
 def _rate_limited(asked: Request) -> Reply:
     """So many requests a minute. The body alone says for how long: `retry_after` seconds, if not given 1.5."""
+    return _limited(asked, refusals.rate_limited)
+
+
+def _rate_limited_login(asked: Request) -> Reply:
+    """The same, as a Google login is told."""
+    return _limited(asked, refusals.rate_limited_login)
+
+
+def _limited(asked: Request, refused: Callable[[str], Reply]) -> Reply:
     if asked.call > int(asked.params.get("times", asked.call)):
         return SCENARIOS["text"](asked)
-    seconds = asked.params.get("retry_after", "1.5")
-    return failure(
-        429,
-        f"You exceeded your current quota, please check your plan and billing details. Please retry in {seconds}s.",
-        _quota("GenerateRequestsPerMinutePerProjectPerModel"),
-        _retry(seconds),
-    )
+    return refused(asked.params.get("retry_after", "1.5"))
 
 
-_UNAUTHENTICATED = (
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid"
-    " authentication credential."
-)
-_NOT_FOUND = "models/made-up is not found for API version v1beta, or is not supported for generateContent."
-_OVERLOADED = failure(503, "The model is overloaded. Please try again later.")
 SCENARIOS["e429"] = _rate_limited
-TABLE.answering("e400", failure(400, "Request contains an invalid argument."))
-TABLE.answering(
-    "e400_key", failure(400, "API key not valid. Please pass a valid API key.", _info("API_KEY_INVALID"))
-)  # a wrong key, to Google, is a wrong argument
-TABLE.answering("e401", failure(401, _UNAUTHENTICATED, _info("ACCESS_TOKEN_TYPE_UNSUPPORTED")))
-TABLE.answering("e403", failure(403, "The caller does not have permission"))
-TABLE.answering("e404", failure(404, _NOT_FOUND))
-TABLE.answering("e413", failure(400, "Request payload size exceeds the limit: 20971520 bytes."))
-TABLE.answering("e500", failure(500, "An internal error has occurred. Please retry."))
-TABLE.answering("e503", _OVERLOADED)
-TABLE.answering("flaky_e529", _OVERLOADED, times=1)
-TABLE.answering(
-    "too_long",
-    failure(400, "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."),
-)
-TABLE.answering(
-    "limit",
-    failure(
-        429,
-        "You exceeded your current quota, please check your plan and billing details.",
-        _quota("GenerateRequestsPerDayPerProjectPerModel"),
-    ),
-)
-
-
-# What a Google login alone can meet
-
-
-TABLE.answering(
-    "e403_license",
-    failure(
-        403,
-        "You do not have a valid license of this product. Please contact your administrator to request a license."
-        " (#3501)",
-        _info("SUBSCRIPTION_REQUIRED", _CODE_ASSIST),
-    ),
-)
-TABLE.answering(
-    "e403_tos",
-    failure(
-        403,
-        "This service has been disabled in this account for violation of Terms of Service. Please submit an appeal to"
-        " continue using this product.",
-        _info("TOS_VIOLATION", _CODE_ASSIST, appeal_url="https://example.invalid/appeal"),
-    ),
-)
-TABLE.answering(
-    "e403_validation",
-    failure(
-        403,
-        "Verify your account to continue.",
-        _info("VALIDATION_REQUIRED", _CODE_ASSIST, validation_link="https://example.invalid/verify"),
-    ),
-)
-TABLE.answering(
-    "e429_quota",
-    failure(
-        429,
-        "You have exhausted your capacity on this model. Your quota will reset after 1h0m0s.",
-        _info("QUOTA_EXHAUSTED", _CODE_ASSIST, quotaResetDelay="1h0m0s", quotaResetTimeStamp=_RESETS_AT),
-        _retry("3600"),
-    ),
-)
-TABLE.answering(
-    "e429_capacity",
-    failure(
-        429,
-        "No capacity available for model made-up on the server",
-        _info("MODEL_CAPACITY_EXHAUSTED", _CODE_ASSIST),
-    ),
-)
+SCENARIOS["e429_rate"] = _rate_limited_login
+for _name, _refused in (refusals.ALL | refusals.LOGIN_ALONE).items():
+    TABLE.answering(_name, _refused)
+TABLE.answering("flaky_e529", refusals.ALL["e503"], times=1)

@@ -18,7 +18,9 @@ _STATUSES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    412: "FAILED_PRECONDITION",
     429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
     500: "INTERNAL",
     503: "UNAVAILABLE",
 }
@@ -74,6 +76,14 @@ class Content(Answer):
         """No answer: what was asked is not answered at all."""
         yield self._chunk(promptFeedback={"blockReason": reason}, usageMetadata=_usage(Counts(said=0)))
 
+    def seal(self) -> Iterator[Step]:
+        """What signs an answer without a call: it comes beside an empty text."""
+        yield self._part({"text": "", "thoughtSignature": SIGNATURE})
+
+    def nobody(self) -> Iterator[Step]:
+        """A chunk without a candidate, and without a reason why there is none."""
+        yield self._chunk(usageMetadata=_usage(Counts(said=0)))
+
     def failure(self) -> Iterator[Step]:
         """An event that is an error."""
         yield ("event", failure(503, "The service is currently unavailable.").error)
@@ -108,7 +118,38 @@ def failure(status: int, message: str, *details: dict[str, Any]) -> Reply:
     return Reply(status=status, error={"error": {**error, "details": list(details)} if details else error})
 
 
-def sse(event: Chunk) -> bytes:
-    """A chunk as it stands in the stream."""
+def sse(event: Chunk, form: str = "") -> bytes:
+    """A chunk as it stands in the stream; `form`: in another way that the format of such streams allows."""
+    return _FORMS[form](event)
+
+
+def _escaped(event: Chunk) -> bytes:
     line = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(event, ensure_ascii=False))
     return f"data: {line}\r\n\r\n".encode()
+
+
+def _unescaped(event: Chunk) -> bytes:
+    return f"data: {json.dumps(event, ensure_ascii=False)}\r\n\r\n".encode()
+
+
+def _over_lines(event: Chunk) -> bytes:
+    lines = json.dumps(event, indent=1).splitlines()
+    return "".join([*(f"data: {line}\r\n" for line in lines), "\r\n"]).encode()
+
+
+def _amid_noise(event: Chunk) -> bytes:
+    """A comment, an event without data, and other fields."""
+    return f": made up\r\n\r\nevent: ping\r\n\r\nid: 1\r\nretry: 9\r\ndata: {json.dumps(event)}\r\n\r\n".encode()
+
+
+def _without_returns(event: Chunk) -> bytes:
+    return _escaped(event).replace(b"\r", b"")
+
+
+_FORMS = {
+    "": _escaped,
+    "unescaped": _unescaped,
+    "lines": _over_lines,
+    "noise": _amid_noise,
+    "lf": _without_returns,
+}

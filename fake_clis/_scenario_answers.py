@@ -12,7 +12,9 @@ from typing import Any, ClassVar, NamedTuple
 from _scenario_asked import Asked
 
 Step = tuple[Any, ...]
-"""("event", SSE event dict), ("sleep", seconds), ("raw", bytes for the stream as they are) or ("drop",): cut here."""
+"""("event", SSE event dict), ("sleep", seconds), ("raw", bytes for the stream as they are) or ("drop",): cut here.
+
+After the dict may stand in which form the event comes, where an API has several."""
 
 _ids = itertools.count(1)
 
@@ -23,7 +25,7 @@ class Reply(NamedTuple):
     status: int = 200
     """0: the connection is cut before the first byte."""
     headers: tuple[tuple[str, str], ...] = ()
-    error: dict[str, Any] | None = None
+    error: dict[str, Any] | list[Any] | None = None
     """The JSON body where `status` is neither 200 nor 0."""
     steps: Iterable[Step] = ()
     """The SSE stream where `status` is 200; can be walked once."""

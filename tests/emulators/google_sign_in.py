@@ -46,6 +46,7 @@ class GoogleSignIn:
                     return
                 self.send_response(200)
                 self.end_headers()
+                self.close_connection = False  # some ask for the tunnel by HTTP/1.0
                 self.connection = context.wrap_socket(self.connection, server_side=True)
                 self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
 

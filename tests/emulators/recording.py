@@ -39,6 +39,11 @@ class Recorded:
     """The client left, or the scenario cut the connection, before the answer was whole."""
 
     @property
+    def token(self) -> str:
+        """The bearer token; empty: there is none."""
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
+    @property
     def text(self) -> str:
         """The body, characters instead of escapes: what a search looks into."""
         return json.dumps(self.body, ensure_ascii=False)
@@ -104,6 +109,14 @@ class Emulator(ABC):
     def is_model_request(self, method: str, path: str) -> bool:
         """Whether this asks the model."""
 
+    def read(self, request: Request) -> dict[str, Any]:
+        """The body of a request: JSON, or nothing."""
+        return json.loads(request.body) if request.method == "POST" and request.body else {}
+
+    def reply(self, recorded: Recorded, call: int) -> Any:
+        """The answer to a model request, as the scenarios have it."""
+        return self.scenarios.reply(recorded.body, call)
+
     @abstractmethod
     def plain_answer(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         """Status and JSON body of the answer to anything else."""
@@ -124,8 +137,7 @@ class Emulator(ABC):
 
     async def _answer(self, request: Request) -> Response:
         path = request.target.split("?")[0]
-        body = json.loads(request.body) if request.method == "POST" and request.body else {}
-        recorded = Recorded(request.method, path, request.headers, request.body, body, time.monotonic())
+        recorded = Recorded(request.method, path, request.headers, request.body, self.read(request), time.monotonic())
         is_model_request = self.is_model_request(request.method, path)
         call = self._record(recorded, is_model_request=is_model_request)
         return self._model_answer(recorded, call) if is_model_request else self._plain_answer(recorded)
@@ -149,7 +161,7 @@ class Emulator(ABC):
         return Response(status, {"content-type": "application/json"}, json.dumps(answer).encode())
 
     def _model_answer(self, recorded: Recorded, call: int) -> Response:
-        reply = self.scenarios.reply(recorded.body, call)
+        reply = self.reply(recorded, call)
         headers = {"request-id": f"req_{len(self.requests):08d}", **dict(reply.headers)}
         if reply.status == 0:
             self._finish(recorded, cut=True)
@@ -172,7 +184,7 @@ class Emulator(ABC):
                 if kind == "drop":
                     raise Cut
                 recorded.first_byte = recorded.first_byte or time.monotonic()
-                yield self.scenarios.sse(value[0]) if kind == "event" else value[0]
+                yield self.scenarios.sse(*value) if kind == "event" else value[0]
             whole = True
         finally:
             self._finish(recorded, cut=not whole)

@@ -16,6 +16,7 @@ from tests.emulators.gemini_api import PROJECT, GeminiAPI, scenarios
 BOUND = 20
 Post = Callable[..., http.client.HTTPResponse]
 Content = dict[str, Any]
+TOKEN = {"Authorization": "Bearer made-up-token"}
 KEY, LOGIN = "/v1beta/models/gemini-2.5-pro", "/v1internal"
 VERTEX = "/v1beta1/projects/p/locations/l/publishers/google/models/gemini-2.5-pro"
 OBJECT = {"type": "object", "properties": {"city": {"type": "string"}, "where": {"type": "object"}}}
@@ -41,7 +42,7 @@ def post(api: GeminiAPI) -> Iterator[Post]:
             body: dict[str, Any] = {"contents": [user(text)]}
             if base == LOGIN:
                 body = {"model": "gemini-2.5-pro", "project": PROJECT, "user_prompt_id": "u", "request": body}
-            connection.request("POST", f"{base}:{method}", json.dumps(body), {"Connection": "close"})
+            connection.request("POST", f"{base}:{method}", json.dumps(body), {"Connection": "close", **TOKEN})
             return opened.enter_context(closing(connection.getresponse()))
 
         yield ask
@@ -65,6 +66,11 @@ def model(text: str) -> Content:
 def events(answer: http.client.HTTPResponse) -> list[dict[str, Any]]:
     """The whole SSE stream."""
     return [json.loads(event.removeprefix("data: ")) for event in answer.read().decode().split("\r\n\r\n") if event]
+
+
+def blocks(stream: bytes) -> list[str]:
+    """The events of a stream, however its lines end."""
+    return stream.decode().replace("\r\n", "\n").split("\n\n")
 
 
 def parts(*contents: Content, **fields: Any) -> list[dict[str, Any]]:
@@ -114,6 +120,33 @@ def test_characters_that_end_lines_come_escaped(post: Post):
     assert "漢字".encode() in answer
 
 
+def test_an_error_may_stand_in_a_list(post: Post):
+    """Of one."""
+    (told,) = json.loads(post("x [[scenario:e429_list]]").read())
+    assert told["error"]["code"] == 429
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("unescaped", "line\u2028para\u2029nel\x85 ".encode()),
+        ("sse_lines", b'"parts": [\r\ndata:'),
+        ("sse_noise", b': made up\r\n\r\nevent: ping\r\n\r\nid: 1\r\nretry: 9\r\ndata: {"response"'),
+        ("sse_lf", b"}\n\ndata: {"),
+    ],
+)
+def test_a_stream_may_be_written_in_another_way(post: Post, name: str, written: bytes):
+    """Whatever the format allows: it says the same."""
+    told = post(f"x [[scenario:{name}]]", LOGIN).read()
+    assert written in told.replace(b"  ", b"")
+    assert (b"\r" in told) == (name != "sse_lf")
+    data = ["".join(each[5:] for each in event.split("\n") if each.startswith("data:")) for event in blocks(told)]
+    said = [json.loads(each)["response"] for each in data if each]
+    texts = [part["text"] for each in said for part in each["candidates"][0]["content"].get("parts", [])]
+    plain = [part["text"] for part in parts(user(f"x [[scenario:{'unicode' if name == 'unescaped' else 'text'}]]"))]
+    assert texts == plain
+
+
 def test_thoughts_come_whole_below_a_heading():
     """Each in a part that says it is one."""
     thoughts = [part["text"] for part in parts(user("x [[scenario:thinking]]")) if part.get("thought")]
@@ -134,17 +167,30 @@ def test_a_flaky_scenario_fails_first_and_then_succeeds_per_marker(post: Post):
         ("e400_key", 400, "API_KEY_INVALID"),
         ("e401", 401, "UNAUTHENTICATED"),
         ("e403", 403, "PERMISSION_DENIED"),
+        ("e403_consumer", 403, "CONSUMER_INVALID"),
+        ("e403_disabled", 403, "SERVICE_DISABLED"),
+        ("e403_iam", 403, "IAM_PERMISSION_DENIED"),
         ("e403_license", 403, "SUBSCRIPTION_REQUIRED"),
+        ("e403_perimeter", 403, "SECURITY_POLICY_VIOLATED"),
         ("e403_tos", 403, "TOS_VIOLATION"),
         ("e403_validation", 403, "VALIDATION_REQUIRED"),
+        ("e403_validation_help", 403, '"url": "https://example.invalid/verify"'),
         ("e404", 404, "NOT_FOUND"),
+        ("e404_entity", 404, "Requested entity was not found."),
         ("e413", 400, "INVALID_ARGUMENT"),
         ("e429 retry_after=7", 429, '"retryDelay": "7s"'),
         ("e429_capacity", 429, "MODEL_CAPACITY_EXHAUSTED"),
+        ("e429_credits", 429, "INSUFFICIENT_G1_CREDITS_BALANCE"),
+        ("e429_day", 429, "Resets in 9h22m20s"),
+        ("e429_none", 429, "limit: 0"),
+        ("e429_plain", 429, "check quota"),
+        ("e429_rate retry_after=7", 429, "reset after 7s"),
         ("e429_quota", 429, "QUOTA_EXHAUSTED"),
         ("limit", 429, "PerDay"),
+        ("e499", 499, "CANCELLED"),
         ("e500", 500, "INTERNAL"),
         ("e503", 503, "UNAVAILABLE"),
+        ("e503_capacity", 503, "MODEL_CAPACITY_EXHAUSTED"),
         ("too_long", 400, "INVALID_ARGUMENT"),
         ("no_such_scenario", 400, "no such scenario"),
     ],
@@ -166,6 +212,8 @@ def test_an_error_comes_as_the_vendor_words_it(post: Post, name: str, status: in
         ("refusal0", "SAFETY", 0),
         ("recitation", "RECITATION", 0),
         ("malformed_function_call", "MALFORMED_FUNCTION_CALL", 0),
+        ("ended reason=LANGUAGE n=2", "LANGUAGE", 2),
+        ("sealed", "STOP", 3),
         ("thoughts_only", "STOP", 1),
         ("truncated", None, 6),
         ("empty", "STOP", 0),
@@ -179,9 +227,12 @@ def test_streams_end_as_they_should(post: Post, name: str, reason: str | None, p
 
 
 def test_an_answer_may_be_no_candidate_at_all(post: Post):
-    """What was asked is blocked; or the server fails after two pieces, in an event or in plain JSON."""
+    """Blocked, without a reason, without a byte; or the server fails after two pieces, in an event or in JSON."""
     (blocked,) = events(post("x [[scenario:blocked]]"))
     assert (blocked["promptFeedback"], "candidates" in blocked) == ({"blockReason": "PROHIBITED_CONTENT"}, False)
+    (nobody,) = events(post("x [[scenario:nobody]]"))
+    assert {"candidates", "promptFeedback"}.isdisjoint(nobody)
+    assert events(post("x [[scenario:nothing]]")) == []
     for name in ("sse_error", "error_body"):
         *said, failed = events(post(f"x [[scenario:{name}]]", LOGIN))
         assert (len(said), failed["error"]["code"]) == (2, 503)
@@ -195,33 +246,6 @@ def test_a_drop_breaks_the_stream_off(api: GeminiAPI, post: Post):
     api.wait_for(lambda seen: seen.requests[0].cut)
     with pytest.raises(http.client.RemoteDisconnected):
         post("x [[scenario:drop0]]")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "told"),
-    [
-        ("POST", f"{LOGIN}:loadCodeAssist", {"cloudaicompanionProject": PROJECT}),
-        ("POST", f"{LOGIN}:onboardUser", {"done": True}),
-        ("POST", f"{LOGIN}:listExperiments", {"flags": []}),
-        ("POST", f"{LOGIN}:fetchAdminControls", {"adminControlsApplicable": False}),
-        ("POST", f"{LOGIN}:retrieveUserQuota", {}),
-        ("POST", f"{KEY}:countTokens", {"totalTokens": 1}),
-        ("POST", "/tokeninfo", {"email_verified": True}),
-        ("GET", "/oauth2/v2/userinfo", {"email": "nobody@example.invalid"}),
-        ("GET", "/v1beta/models", None),
-    ],
-)
-def test_what_is_asked_besides_is_answered_and_kept_apart(
-    api: GeminiAPI, method: str, path: str, told: dict[str, Any] | None
-):
-    """What a login asks, and the count of tokens; anything else is not here."""
-    with closing(connect(api)) as connection:
-        connection.request(method, path, b"{}" if method == "POST" else None)
-        answer = connection.getresponse()
-        answered = json.loads(answer.read())
-    assert answer.status == (404 if told is None else 200)
-    assert answered.items() >= (told or {}).items()
-    assert ([each.path for each in api.other], api.requests) == ([path], [])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import anyio
@@ -157,6 +158,29 @@ async def test_nobody_logged_in_eats_what_it_is_told(tmp_path: Path) -> None:
     async with started(tmp_path, GEMINI_API_KEY="") as fake:
         refused = await fake.request("session/new", cwd=str(fake.cwd), mcpServers=[])
         assert refused["error"] == {"code": -32000, "message": "Gemini API key is missing or not configured."}
+
+
+@pytest.mark.parametrize(
+    ("left", "token", "kept"),
+    [
+        pytest.param(320, "a-refresh-token", "an-access-token", id="good"),
+        pytest.param(280, "a-refresh-token", "renewed-access-token", id="ends-soon"),
+        pytest.param(280, "revoked-refresh-token", "an-access-token", id="revoked"),
+    ],
+)
+async def test_a_login_is_renewed_before_anything_is_answered(
+    tmp_path: Path, left: float, token: str, kept: str
+) -> None:
+    """In its own file, unless it has more than five minutes left, or is renewed no more."""
+    store = tmp_path / ".gemini" / "oauth_creds.json"
+    store.parent.mkdir()
+    expires_at = int((time.time() + left) * 1000)
+    stored = {"access_token": "an-access-token", "refresh_token": token, "expiry_date": expires_at}
+    store.write_text(json.dumps(stored), encoding="utf-8")
+    async with started(tmp_path, {"security": {"auth": {"selectedType": "oauth-personal"}}}):
+        told = json.loads(store.read_bytes())
+    assert (told["access_token"], told["refresh_token"]) == (kept, token)
+    assert (told["expiry_date"] > expires_at) == (kept != "an-access-token")
 
 
 async def test_a_lock_left_behind_holds_it_up(tmp_path: Path) -> None:
