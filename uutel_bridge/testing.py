@@ -20,6 +20,7 @@ from uutel_bridge.core import bridge
 _SCRUBBED = (
     "ANTHROPIC_",
     "CLAUDE_",
+    "CLOUDSDK_",
     "CODEX_",
     "CODE_ASSIST_",
     "GEMINI_",

@@ -192,7 +192,10 @@ def test_a_full_disk_is_one_plain_sentence(uutel: Command) -> None:
 def test_a_signal_in_mid_answer_ends_it_and_the_cli(uutel: Command, name: str) -> None:
     """The exit status that shells expect, no traceback, and no process left behind."""
     number = signal.Signals[name]
-    with uutel.start("ask", _ENDLESS) as process:
+    heeding = (  # the tests themselves may run under `nohup`
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); from uutel_bridge.cli.main import main; main()"
+    )
+    with uutel.start("ask", _ENDLESS, code=heeding) as process:
         process.stdout.read(3)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)

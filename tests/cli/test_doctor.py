@@ -24,9 +24,12 @@ def test_a_working_provider_is_described(kind: str) -> None:
 
 def test_every_provider_is_described(uutel: Command) -> None:
     """By its name and the form of its models; Codex's account is the one in its login."""
-    claude, codex, gemini = uutel("doctor").stdout.split("\n\n")[1:]
+    claude, cloud, codex, gemini = uutel("doctor").stdout.split("\n\n")[1:]
     assert claude.startswith("Claude Code (uutel/claude-code/<model>)\n")
     assert codex.startswith("Codex (uutel/codex/<model>)\n")
+    assert cloud.startswith("Cloud Code (uutel/cloud-code/<model>)\n")
+    for words in ("terms       not accepted", "oauth_creds.json", "off         Cloud Code is off"):
+        assert words in cloud
     for words in ("0.169.0 (tested)", "auth.json", "account     nobody@example.invalid (plus)", "ready"):
         assert words in codex
     assert gemini.startswith("Gemini CLI (uutel/gemini-cli/<model>)\n")

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from uutel_bridge import testing
+from uutel_bridge.core.cli_provider import CLIParts
 from uutel_bridge.core.registry import parts, provider_names, register
 
 _TURNS = (
@@ -18,7 +19,7 @@ _TURNS = (
 
 
 def run() -> None:
-    """Stream two turns of a conversation from every provider's fake."""
+    """Stream two turns of a conversation from the fake of every provider that is a CLI."""
     console = Console(highlight=False, soft_wrap=True)
     console.print("[bold]These answers come from fake CLIs that ship with uutel-bridge: no login, no network.[/bold]")
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else LiteLLM asks the network for prices
@@ -26,7 +27,9 @@ def run() -> None:
         register()
     with testing.fake_clis():
         for name in provider_names():
-            _converse(console, f"uutel/{name}/{parts(name).default_model}")
+            provider = parts(name)
+            if isinstance(provider, CLIParts):  # of a service there is no fake to start
+                _converse(console, f"uutel/{name}/{provider.default_model}")
 
 
 def _converse(console: Console, model: str) -> None:

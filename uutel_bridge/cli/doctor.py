@@ -8,6 +8,7 @@ from rich.markup import escape
 from uutel_bridge.core import loop, registry
 from uutel_bridge.core.bridge import bridge
 from uutel_bridge.core.errors import UUError
+from uutel_bridge.core.provider import Checkup
 from uutel_bridge.core.settings import config_path
 
 
@@ -25,13 +26,18 @@ def _report(console: Console, name: str) -> bool:
     try:
         provider = bridge(name)
     except UUError as error:  # its settings are wrong
-        return _verdict(console, error.message)
+        return _verdict(console, Checkup((), error.message))
     found = loop.run(provider.checkup)
     for label, text in found.facts:
         console.print(f"  {label:<12}{escape(text)}")
-    return _verdict(console, found.problem)
+    return _verdict(console, found)
 
 
-def _verdict(console: Console, problem: str) -> bool:
-    console.print(f"  [red]wrong       {escape(problem)}[/red]" if problem else "  [green]ready[/green]")
-    return not problem
+def _verdict(console: Console, found: Checkup) -> bool:
+    if found.off:
+        console.print(f"  [yellow]off         {escape(found.problem)}[/yellow]")
+    elif found.problem:
+        console.print(f"  [red]wrong       {escape(found.problem)}[/red]")
+    else:
+        console.print("  [green]ready[/green]")
+    return not found.problem

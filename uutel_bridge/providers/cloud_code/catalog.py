@@ -1,0 +1,62 @@
+"""Which models Code Assist has by name. Any other name is passed on as it stands."""
+
+from __future__ import annotations
+
+from uutel_bridge.core.provider import Model
+
+DEFAULT_MODEL = "gemini-3.5-flash"
+"""The CLI's own for those who have no access to previews."""
+
+_MILLION = 1_000_000
+
+_SHORT = {
+    "pro": "gemini-3-pro-preview",
+    "flash": "gemini-3-flash-preview",
+    "flash-lite": "gemini-3.1-flash-lite",
+    "gemini-3.5-flash": "gemini-3-flash",
+}
+"""What the CLI asks Code Assist for in place of these (0.61.0), as long as Google has not told it of newer ones."""
+
+
+def full_name(name: str) -> str:
+    """The model that a name stands for."""
+    plain = name.removeprefix("models/")
+    return _SHORT.get(plain, plain)
+
+
+# The Gemini API's list prices for text, https://ai.google.dev/gemini-api/docs/pricing: input, output, cached input.
+_PRICES = {
+    "gemini-3-pro-preview": (2.0, 12.0, 0.2),  # more once a prompt exceeds 200,000 tokens
+    "gemini-3.1-pro-preview": (2.0, 12.0, 0.2),  # likewise
+    "gemini-3.8-flash": (0.75, 3.75, 0.075),
+    "gemini-3-flash": (1.5, 9.0, 0.15),  # as gemini-3.5-flash, which has this name on Code Assist alone
+    "gemini-3-flash-preview": (0.5, 3.0, 0.05),
+    "gemini-3.5-flash-lite": (0.3, 2.5, 0.03),
+    "gemini-3.1-flash-lite": (0.25, 1.5, 0.025),
+    "gemini-2.5-pro": (1.25, 10.0, 0.125),  # likewise
+    "gemini-2.5-flash": (0.3, 2.5, 0.03),
+    "gemini-2.5-flash-lite": (0.1, 0.4, 0.01),
+}
+
+THINKING = frozenset(_PRICES) - {"gemini-2.5-flash-lite"}
+"""Models that think unasked. To ask any other for its thoughts alone is an error."""
+
+
+def _model(name: str, *, input_cost: float, output_cost: float, cache_read_cost: float) -> Model:
+    """Prices in US dollars per million tokens. Google caches by itself, and takes nothing for that."""
+    return Model(
+        name=name,
+        max_input_tokens=1_048_576,
+        max_output_tokens=65_536,
+        input_cost=input_cost / _MILLION,
+        output_cost=output_cost / _MILLION,
+        cache_read_cost=cache_read_cost / _MILLION,
+        cache_creation_cost=0.0,
+    )
+
+
+MODELS = tuple(
+    _model(name, input_cost=_PRICES[full][0], output_cost=_PRICES[full][1], cache_read_cost=_PRICES[full][2])
+    for name, full in {**_SHORT, **{name: name for name in _PRICES}}.items()
+)
+"""With the prices of an API key; a licensed account is not billed by the token."""
