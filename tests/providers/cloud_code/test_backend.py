@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,10 +18,8 @@ from tests.providers.cloud_code.conftest import LOAD, Place
 from tests.providers.cloud_code.logins import ACCOUNT, log_in, service_account, write
 from uutel_bridge import testing
 from uutel_bridge.core.bridge import Options
-from uutel_bridge.core.errors import BadRequest, LoginMissing, UUError, VendorTimeout, VendorUnavailable
-from uutel_bridge.providers.cloud_code import backend, session
-from uutel_bridge.providers.cloud_code.backend import CloudCode
-from uutel_bridge.providers.cloud_code.settings import CloudCodeSettings
+from uutel_bridge.core.errors import BadRequest, LoginMissing, VendorTimeout, VendorUnavailable
+from uutel_bridge.providers.cloud_code import session
 
 SECRETS = ("fake-access-token", "fake-refresh-token", "hidden")
 LOGIN = ".gemini/oauth_creds.json"
@@ -152,14 +149,13 @@ async def test_closed_it_may_be_used_again(place: Place) -> None:
     assert (place.paths, place.asked) == ([LOAD], 2)
 
 
-async def test_tokens_of_callers_are_not_kept_for_ever(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each request may bring another; the login that serves the others is remembered."""
-    monkeypatch.setattr(backend, "_MOST_CREDENTIALS", 3)
-    made = CloudCode(CloudCodeSettings(accept_terms=True))
-    made.admit(CloudCodeSettings(accept_terms=True), dict(os.environ))
-    for number in range(10):
-        made.admit(CloudCodeSettings(accept_terms=True, api_key=f"token-{number}"), {})  # type: ignore[arg-type]
-    assert len(made._credentials) == 3
+async def test_tokens_of_callers_are_not_kept(place: Place) -> None:
+    """Each request may bring another; what is kept is the login that all others share."""
+    async with place.program() as program:
+        for number in range(3):
+            await program.ask(options=Options(api_key=f"token-{number}"))
+            await program.ask()
+        assert len(program.bridge._backend._credentials) == 1
 
 
 # A network that does not work
@@ -200,7 +196,7 @@ async def test_an_endpoint_that_never_answers_costs_no_more_than_the_callers_tim
     with hole() as address:  # type: ignore[attr-defined]
         place.set(api_base=address)
         started = monotonic()
-        with pytest.raises(VendorTimeout, match="within 0.5 s") as caught:
+        with pytest.raises(VendorTimeout, match=r"within 0\.5 s") as caught:
             await place.ask(options=Options(timeout=0.5))
         assert 0.5 <= monotonic() - started < 20
     assert caught.value.provider == "cloud-code"
@@ -240,7 +236,7 @@ async def test_an_endpoint_that_is_not_there_is_not_tried_beyond_the_callers_tim
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_an_endpoint_that_falls_silent_costs_no_more_than_the_callers_time(place: Place, is_first: bool) -> None:
     """Before its answer, or within it."""
-    scenario = "text pause=1000" if is_first else "slow n=10 delay=1000"
+    scenario = "slow n=10 delay=1000" if is_first else "text pause=1000"
     with pytest.raises(VendorTimeout):
         await place.ask(scenario, Options(timeout=1))
     await anyio.to_thread.run_sync(place.api.wait_for, lambda api: api.requests[0].cut)
@@ -303,25 +299,9 @@ async def test_a_cli_that_does_not_renew_costs_no_more_than_the_callers_time(pla
         await place.ask(options=Options(timeout=0.5))
 
 
-@pytest.mark.parametrize("address", ["http://[", "http://a b", "gopher://127.0.0.1", "http://127.0.0.1:99999999"])
+@pytest.mark.parametrize("address", ["http://[", "http://127.0.0.1:99999999"])
 async def test_an_address_that_is_none_is_a_wrong_request(place: Place, address: str) -> None:
-    """It is named."""
-    with pytest.raises(UUError) as caught:
-        await place.ask(options=Options(api_base=address, timeout=20))
-    assert isinstance(caught.value, BadRequest | VendorUnavailable)
-    assert not place.tokens
-
-
-async def test_turns_at_once_share_their_connections(place: Place) -> None:
-    """As many as there are turns at once, and no more; the next ones use them."""
-    peers: set[object] = set()
-
-    async def one() -> None:
-        await program.ask("slow n=3 delay=0.05")
-
-    async with place.program() as program:
-        for _ in range(3):
-            await asyncio.gather(*(one() for _ in range(8)))
-            (service,) = program.bridge._backend._services.values()
-            peers |= {id(each) for held in service._session.connector._conns.values() for each, _ in held}
-    assert len(peers) <= 8
+    """It is named, and tried once."""
+    with pytest.raises(BadRequest) as caught:
+        await place.ask(options=Options(api_base=address))
+    assert caught.value.param == "api_base"

@@ -99,7 +99,7 @@ class Service:
     async def aclose(self) -> None:
         """Close all connections; what still streams fails. Idempotent."""
         for response in list(self._open_answers):
-            pass
+            self._end(response)  # closing the session alone would leave who waits for more waiting for ever
         session, self._session = self._session, None
         if session is not None:
             _sessions.discard(session)

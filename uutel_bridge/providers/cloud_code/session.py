@@ -33,7 +33,10 @@ class Assist:
 
     async def call(self, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """`POST v1internal:method`."""
-        return await self.service.call(method, body, self.token, timeout=_SET_UP_SECONDS)
+        answer = await self.service.call(method, body, self.token, timeout=_SET_UP_SECONDS)
+        if error := answer.get("error"):
+            raise failure_of(error)
+        return answer
 
     async def operation(self, name: str) -> Mapping[str, Any]:
         """`GET v1internal/name`."""
