@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from litellm import exceptions as lite
 
+from tests.conformance.bodies import Body, Tool
 from tests.conformance.conversations import Call, Link, Media, Result, Text, Thought, Turn, said
 from tests.conformance.requirements import refused_by
 from tests.conformance.tables import ANSWERS, CALLED, Tables
-from tests.conformance.world import Body, Tool, World
+from tests.conformance.world import CLIWorld
 from tests.emulators.messages_api import MessagesAPI, scenarios
 from uutel_bridge.providers.claude_code import ClaudeCodeUU
 
@@ -226,12 +227,12 @@ _TABLES = Tables(
 )
 
 
-class ClaudeWorld(World):
+class ClaudeWorld(CLIWorld):
     """Claude Code, fake or real, against an emulator of the Messages API."""
 
     provider = "claude-code"
     tables = _TABLES
-    traits = frozenset({"one at a time", "calls in pieces", "links", "measures"})
+    traits = frozenset({"processes", "one at a time", "calls in pieces", "links", "measures", "blocks"})
     api_class = MessagesAPI
     body_class = ClaudeBody
     handler = ClaudeCodeUU

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from litellm import exceptions as lite
 
+from tests.conformance.bodies import Body, Tool
 from tests.conformance.conversations import Call, Result, Text, Thought, Turn, part_of, said
 from tests.conformance.requirements import refused_by
 from tests.conformance.tables import ANSWERS, CALLED, Tables
-from tests.conformance.world import Body, Tool, World
+from tests.conformance.world import CLIWorld
 from tests.emulators.recording import Emulator, Recorded
 from tests.emulators.responses_api import ResponsesAPI, scenarios
 from uutel_bridge.providers.codex import CodexUU
@@ -191,11 +192,11 @@ _TABLES = Tables(
 )
 
 
-class CodexWorld(World):
+class CodexWorld(CLIWorld):
     """Codex, fake or real, against an emulator of the Responses API."""
 
     provider = "codex"
-    traits = frozenset({"shared", "fetched"})
+    traits = frozenset({"processes", "shared", "fetched", "blocks"})
     tables = _TABLES
     api_class = ResponsesAPI
     body_class = CodexBody
@@ -215,10 +216,10 @@ class CodexWorld(World):
     step = 4
 
     @classmethod
-    def environment(cls, api: Emulator) -> dict[str, str]:
+    def environment(cls, kind: str, api: Emulator) -> dict[str, str]:
         """Logins are renewed by the emulator as well."""
         name = "CODEX_REFRESH_TOKEN_URL_OVERRIDE"
-        return {cls.variable("PASS_ENV"): name, name: f"{api.url}/oauth/token"}
+        return {**super().environment(kind, api), cls.variable("PASS_ENV"): name, name: f"{api.url}/oauth/token"}
 
     def seen(self, messages: list[Any]) -> list[Turn]:
         """Messages, calls and results one by one; an answer without text is none beside its calls."""

@@ -6,7 +6,7 @@ import pytest
 
 import uutel_bridge
 from tests.conformance.requirements import REQUIREMENTS
-from tests.conformance.table import KINDS, WORLDS, entries, runs_with
+from tests.conformance.table import WORLDS, entries, runs_with
 from tests.conformance.world import World
 
 
@@ -14,12 +14,12 @@ from tests.conformance.world import World
     scope="package",
     params=[
         pytest.param((provider, kind), marks=[pytest.mark.real_cli] if kind == "real" else [], id=f"{kind}-{provider}")
-        for provider in WORLDS
-        for kind in KINDS
+        for provider, cls in WORLDS.items()
+        for kind in cls.kinds
     ],
 )
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """A CLI that stays warm from test to test. One at a time is there: each has the environment to itself."""
+    """A provider that stays warm from test to test. One at a time is there: each has the environment to itself."""
     provider, kind = request.param
     uutel_bridge.register()
     with WORLDS[provider].opened(kind) as world:

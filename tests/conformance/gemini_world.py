@@ -6,89 +6,51 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 from litellm import exceptions as lite
 
-from tests.conformance.conversations import Call, Media, Result, Text, Thought, Turn, said
+from tests.conformance.bodies import Tool
+from tests.conformance.conversations import Turn
+from tests.conformance.gemini_bodies import CALLED, IDS, GenerateContentBody, seen
 from tests.conformance.requirements import refused_by
 from tests.conformance.tables import ANSWERS, Tables
-from tests.conformance.world import Body, Tool, World
+from tests.conformance.world import CLIWorld, World
 from tests.emulators.gemini_api import GeminiAPI
 from uutel_bridge.providers.gemini_cli import GeminiCLIUU
 
 ON_GEMINI = pytest.mark.on("gemini-cli")
 """For what is Gemini CLI's alone."""
 
-BLANK = Text(" ")
-"""What stands where nobody said a word."""
-
 NEUTRAL = "You are a helpful assistant."
 """What stands where the caller instructs nobody; the CLI leaves no other way out."""
 
 _KEY = "fake-gemini-api-key"
-_PREFIX = "mcp_u_"
 _SETTINGS = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
 _IDS = {"content-length", "host", "x-gemini-api-privileged-user-id"}
 _BLANK = "\t\n\v\f\r \xa0\u2028\u2029\u3000\ufeff"
 """Of JavaScript's whitespace, what tests use."""
 _CHANGING = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-Part = dict[str, Any]
 
-
-class GeminiBody(Body):
+class GeminiBody(GenerateContentBody):
     """A GenerateContent request without what the CLI adds to the caller's functions."""
 
-    @property
-    def model(self) -> str:
-        """The model's full name, which stands in the URL."""
-        return self.raw["model"]
+    prefix = "mcp_u_"
 
     @property
     def system(self) -> list[str]:
         """The caller's instructions; where there are none, a sentence of the bridge's own stands."""
-        return [part["text"] for part in self.raw["systemInstruction"]["parts"] if part["text"] != NEUTRAL]
+        return [text for text in super().system if text != NEUTRAL]
 
-    @property
-    def conversation(self) -> list[Turn]:
-        """Who said what: calls and results are parts of contents."""
-        return [
-            ({"model": "assistant"}.get(content["role"], content["role"]), [_item(part) for part in content["parts"]])
-            for content in self.raw["contents"]
-        ]
-
-    @property
-    def tools(self) -> dict[str, Tool]:
-        """The functions that the model may call, by their names without that of their server."""
-        return {
-            each["name"].removeprefix(_PREFIX): Tool(each["description"], _without_wait(each["parametersJsonSchema"]))
-            for tool in self.raw["tools"]
-            for each in tool["functionDeclarations"]
-        }
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """All but the conversation; what is in the generation's configuration stands beside the rest."""
-        rest = {name: value for name, value in self.raw.items() if name not in {"contents", "systemInstruction"}}
-        config = rest.pop("generationConfig")
-        return {**rest, **config}
-
-    @property
-    def effort(self) -> str | None:
-        """A level of thinking, in capitals; older models have a budget."""
-        level = self.raw["generationConfig"]["thinkingConfig"].get("thinkingLevel")
-        return level and level.lower()
-
-    @property
-    def schema(self) -> dict[str, Any] | None:
-        """That of the generation's configuration."""
-        config = self.raw["generationConfig"]
-        assert ("responseJsonSchema" in config) <= (config.get("responseMimeType") == "application/json")
-        return config.get("responseJsonSchema")
+    def function(self, declared: dict[str, Any]) -> Tool:
+        """The caller's: the CLI adds a parameter for itself."""
+        description, schema = super().function(declared)
+        properties = dict(schema["properties"])
+        assert properties.pop("wait_for_previous")["type"] == "boolean"
+        return Tool(description, {**schema, "properties": properties})
 
     @property
     def key(self) -> str | None:
@@ -96,38 +58,8 @@ class GeminiBody(Body):
         key = self.headers["x-goog-api-key"]
         return None if key == _KEY else key
 
-    @property
-    def cached(self) -> list[str]:
-        """All of it."""
-        return [json.dumps(self.raw["tools"]), json.dumps(self.system), *map(json.dumps, self.raw["contents"])]
-
-
-def _without_wait(schema: dict[str, Any]) -> dict[str, Any]:
-    """The caller's schema: the CLI adds a parameter for itself."""
-    properties = dict(schema["properties"])
-    assert properties.pop("wait_for_previous")["type"] == "boolean"
-    return {**schema, "properties": properties}
-
-
-def _item(part: Part) -> Any:
-    (kind, *_) = part
-    given = part[kind]
-    if kind == "functionCall" and given.keys() == {"id", "name", "args"} and part.keys() <= {kind, "thoughtSignature"}:
-        args = given["args"]
-        written = args["INVALID_JSON"] if args.keys() == {"INVALID_JSON"} else json.dumps(args, ensure_ascii=False)
-        return Call(given["id"], given["name"].removeprefix(_PREFIX), written)
-    if kind == "functionResponse" and given.keys() == {"id", "name", "response"} and part.keys() == {kind}:
-        assert given["response"].keys() == {"output"}
-        return Result(given["id"], [Text(given["response"]["output"])])
-    if part in ({"text": part.get("text")}, {"text": part.get("text"), "thought": False}):
-        return Text(part["text"])
-    if part == {"inlineData": {"mimeType": given.get("mimeType"), "data": given.get("data")}}:
-        return Media(given["mimeType"], given["data"])
-    return part
-
 
 _LEVEL = {"includeThoughts": True, "thinkingLevel": "LOW"}
-_WHERE = '{"city":"Oslo"}'
 _SILENT = (
     "empty", "max_tokens0", "thoughts_only", "refusal0", "recitation", "malformed_function_call", "blocked",
 )  # fmt: skip
@@ -151,14 +83,7 @@ _TABLES = Tables(
             "stop",
         ),
     },
-    called={
-        "tools": ("Let me look. ", [("alpha", '{"n":0}'), ("beta", '{"n":1}')], "tool_calls"),
-        "tools n=5": ("Let me look. ", [(("alpha", "beta")[n % 2], f'{{"n":{n}}}') for n in range(5)], "tool_calls"),
-        "tool": (None, [("alpha", _WHERE)], "tool_calls"),
-        "tool_noargs": (None, [("alpha", "{}")], "tool_calls"),
-        "tool_badargs": (None, [("alpha", '{"n":{"no":true}}')], "tool_calls"),
-        "text": (ANSWERS["text"][0], [], "stop"),
-    },
+    called=CALLED,
     failures={
         "e400": (lite.BadRequestError, "Request contains an invalid argument.", 1),
         "e400_key": (lite.AuthenticationError, "API key not valid.", 1),
@@ -218,12 +143,7 @@ _TABLES = Tables(
             },
         ),
     },
-    ids={
-        "as they are": ["c1", "c2", "call_3"],
-        "used before": ["c1", "c1-2"],
-        "counted": ["c", "c_1", "c_2"],
-        "that look like commands": ["/clear", "@/etc/hosts", "a b"],
-    },
+    ids=IDS,
     windows={},
     hostile={
         "CLOUD_SHELL": "true",
@@ -259,11 +179,11 @@ _TABLES = Tables(
 )
 
 
-class GeminiWorld(World):
+class GeminiWorld(CLIWorld):
     """Gemini CLI, fake or real, with an API key, against an emulator of GenerateContent."""
 
     provider = "gemini-cli"
-    traits = frozenset({"shared", "fetched", "JSON mode", "measures"})
+    traits = frozenset({"processes", "shared", "fetched", "JSON mode", "measures"})
     tables = _TABLES
     api_class = GeminiAPI
     body_class = GeminiBody
@@ -306,12 +226,8 @@ class GeminiWorld(World):
         return "\n\n".join(filter(None, (text.strip(_BLANK) for text in texts)))
 
     def seen(self, messages: list[Any]) -> list[Turn]:
-        """Empty texts vanish, neighbours of one role are one turn, and images stand after the result they are of."""
-        turns: list[Turn] = []
-        for role, group in groupby(said(messages), key=lambda turn: turn[0]):
-            items = [each for _, told in group for item in told for each in _seen(item)]
-            turns.append((role, items or [BLANK]))
-        return turns
+        """Images stand after the result that they are of."""
+        return seen(messages, nests_media=False)
 
     def check_usage(self, usage: Any) -> None:
         """Thoughts are part of the answer."""
@@ -368,23 +284,3 @@ class GeminiWorld(World):
             ".gemini/agents/hostile.md": note,
             ".gemini/commands/hostile.toml": 'prompt = "hostile"\n',
         }
-
-
-def _seen(item: Any) -> Iterator[Any]:
-    """What a part comes to; reasoning never goes back."""
-    if isinstance(item, Result):
-        yield item._replace(parts=[Text("".join(part.text for part in item.parts if isinstance(part, Text)))])
-        yield from (part for part in item.parts if isinstance(part, Media))
-    elif isinstance(item, Call):
-        yield _rewritten(item)
-    elif not isinstance(item, Thought) and item != Text(""):
-        yield item
-
-
-def _rewritten(item: Call) -> Call:
-    """Arguments that are an object are seen as such, however they were written."""
-    try:
-        given = json.loads(item.arguments or "{}")
-    except ValueError:
-        return item
-    return item._replace(arguments=json.dumps(given, ensure_ascii=False)) if isinstance(given, dict) else item

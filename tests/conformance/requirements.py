@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +41,12 @@ class Requirement:
 
 _OPENAI, _LITELLM, _VENDOR, _OURS = "OpenAI's API", "LiteLLM", "the vendor's API", "this project"
 
-
-def _on_claude(remark: str) -> dict[str, str]:
-    return {"claude-code": remark}
-
-
-def _on_codex(remark: str) -> dict[str, str]:
-    return {"codex": remark}
-
-
-def _on_gemini(remark: str) -> dict[str, str]:
-    return {"gemini-cli": remark}
-
-
-def _on_all(remark: str) -> dict[str, str]:
-    return {**_on_claude(remark), **_on_codex(remark), **_on_gemini(remark)}
+_on_claude, _on_codex, _on_gemini, _on_cloud = (
+    partial(dict[str, str].fromkeys, [name]) for name in ("claude-code", "codex", "gemini-cli", "cloud-code")
+)
+_on_geminis = partial(dict[str, str].fromkeys, ["gemini-cli", "cloud-code"])
+_on_clis = partial(dict[str, str].fromkeys, ["claude-code", "codex", "gemini-cli"])
+_on_all = partial(dict[str, str].fromkeys, ["claude-code", "codex", "gemini-cli", "cloud-code"])
 
 
 def _asking(part: dict[str, Any]) -> dict[str, Any]:
@@ -67,22 +59,28 @@ def _calling(**params: Any) -> dict[str, Any]:
 
 _NO_SETTING = _on_codex("Codex has no setting for these")
 _NO_SUCH_PARAMETER = _on_claude("Anthropic has none of these") | _NO_SETTING
-_NO_LOGITS = _NO_SUCH_PARAMETER | _on_gemini("no logits")
+_NO_LOGITS = _NO_SUCH_PARAMETER | _on_geminis("no logits")
 _FORCED = _on_claude("a forced call is made without reasoning")
 _NOT_FORCED = _on_codex("Codex cannot make the model call")
-_SHUT_OUT = _on_all("the CLI's own tools are shut out")
+_SHUT_OUT = _on_clis("the CLI's own tools are shut out") | _on_cloud("the caller's functions alone")
 _NO_HEARING = _on_claude("Claude takes and makes none of these") | _on_codex("Codex takes and makes none of these")
-_NO_SPEECH = _NO_HEARING | _on_gemini("the model hears, and does not speak")
-_NO_FILMS = _NO_HEARING | _on_gemini("no video")
+_NO_SPEECH = _NO_HEARING | _on_geminis("the model hears, and does not speak")
+_NO_FILMS = _NO_HEARING | _on_geminis("no video")
 _CUT = "one, in front, cut at its blank ends; three line feeds in a row are refused; for none, a neutral one"
 _NONE_KEPT = _on_gemini("none is kept, for Gemini takes none back")
 _ALL_KEPT = _on_codex("all of it is hidden, and kept") | _NONE_KEPT
-_FETCHED = _on_codex("the bridge fetches what a link leads to") | _on_gemini("the bridge fetches what a link leads to")
+_SIGNED = _on_cloud("thought signatures, on calls and texts")
+_FETCHED = _on_codex("the bridge fetches what a link leads to") | _on_geminis("the bridge fetches what a link leads to")
 _IN_WORDS = _on_claude("asked for in words") | _on_codex("asked for in words")
-_NO_PRICE = _on_codex("tokens; Codex tells no price") | _on_gemini("tokens; Gemini CLI tells no price")
-_ONE_PIECE = _on_gemini("each call in one piece, at the end")
-_UNTOLD = _on_gemini("the CLI tells of no limit before it is reached")
-_IF_TOLD = _on_gemini("until when, if Google says so")
+_NO_PRICE = {
+    **_on_codex("tokens; Codex tells no price"),
+    **_on_gemini("tokens; Gemini CLI tells no price"),
+    **_on_cloud("tokens; Google tells no price"),
+}
+_ONE_PIECE = _on_gemini("each call in one piece, at the end") | _on_cloud("each call in one piece")
+_ONE_AT_A_TIME = _on_codex("not one at a time") | _on_geminis("not one at a time")
+_UNTOLD = _on_gemini("the CLI tells of no limit before it is reached") | _on_cloud("told when it is reached")
+_IF_TOLD = _on_geminis("until when, if Google says so")
 _PDF = "data:application/pdf;base64,JVBERi0xLjQKJSVFT0YK"
 
 ROWS: Mapping[str, Mapping[str, Requirement]] = {
@@ -124,6 +122,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
                 "claude-code": "`sonnet`, `opus`, `haiku`, `fable`, or any name the CLI takes",
                 "codex": "`default`, `gpt-6.1-sol`, `gpt-5.5`, or any name that OpenAI takes",
                 "gemini-cli": "`pro`, `flash`, `flash-lite`, or any name the CLI takes",
+                "cloud-code": "`pro`, `flash`, `flash-lite`, or any name that Google takes",
             },
         ),
     },
@@ -133,7 +132,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "history:blank": Requirement(
             "Messages without text are turns, too.",
             _OPENAI,
-            limited_on=_on_claude("blank text becomes `(no content)`") | _on_gemini("empty text becomes a space"),
+            limited_on=_on_claude("blank text becomes `(no content)`") | _on_geminis("empty text becomes a space"),
         ),
         "history:isolated": Requirement("No request sees anything of another.", _OURS),
     },
@@ -143,7 +142,8 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
             _OPENAI,
             limited_on=_on_claude("one, in front, after two lines of the CLI's")
             | _on_codex("one, in front, as the developer's message")
-            | _on_gemini(_CUT),
+            | _on_gemini(_CUT)
+            | _on_cloud("one, in front"),
         ),
     },
     "Beginning the model's answer for it": {
@@ -185,7 +185,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "tools:parallel:off": Requirement(
             "`parallel_tool_calls=False` is told to the model.",
             _OPENAI,
-            not_on=_on_codex("not one at a time") | _on_gemini("not one at a time"),
+            not_on=_ONE_AT_A_TIME,
             params=_calling(parallel_tool_calls=False),
         ),
     },
@@ -235,7 +235,7 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "format:json-schema:streamed": Requirement("So it does in a stream.", _OPENAI),
         "format:pydantic": Requirement("A pydantic class is a schema, too.", _LITELLM),
         "format:tools": Requirement(
-            "Functions and a form go together.", _OPENAI, limited_on=_on_gemini("with functions from Gemini 3 on")
+            "Functions and a form go together.", _OPENAI, limited_on=_on_geminis("with functions from Gemini 3 on")
         ),
     },
     "`response_format` json_object": {
@@ -291,11 +291,11 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
             "`thinking` switches it, in the vendor's words.",
             _LITELLM,
             not_on=_on_codex("summaries, no switch"),
-            limited_on=_on_gemini("switched off on Gemini 2.5 Flash alone"),
+            limited_on=_on_geminis("switched off on Gemini 2.5 Flash alone"),
             params={"extra_body": {"thinking": {"type": "disabled"}}},
         ),
         "reasoning:blocks": Requirement(
-            "Blocks with their signatures go back to the model.", _LITELLM, absent_on=_NONE_KEPT
+            "Blocks with their signatures go back to the model.", _LITELLM, absent_on=_NONE_KEPT, limited_on=_SIGNED
         ),
         "reasoning:blocks:hidden": Requirement("So do those that nobody can read.", _VENDOR, absent_on=_ALL_KEPT),
     },
@@ -337,17 +337,17 @@ ROWS: Mapping[str, Mapping[str, Requirement]] = {
         "errors:router": Requirement("The Router tries again and falls back.", _LITELLM),
     },
     "Many requests at once; cancelled ones end": {
-        "processes:crowd": Requirement("A few processes serve a crowd, each its own answer.", _OURS),
+        "processes:crowd": Requirement("A few processes, if any, serve a crowd, each its own answer.", _OURS),
         "processes:cancelled": Requirement("Who leaves takes the request along.", _OPENAI),
         "processes:ended": Requirement("No process outlives the program.", _OURS),
-        "processes:failed": Requirement("A process that fails is an error, and the next request works.", _OURS),
+        "processes:failed": Requirement("Who fails to answer is an error, and the next request works.", _OURS),
     },
     "Sealed from the machine, and leaves no trace on it": {
         "sealed:environment": Requirement("Keys and switches that lie around are not the caller's.", _OURS),
         "sealed:home": Requirement("Settings, hooks, memory files and servers take no part.", _OURS),
         "sealed:disk": Requirement("Nothing of a conversation stays on disk or in a command line.", _OURS),
         "sealed:logs": Requirement("Logs hold no prompt, no answer, no token.", _OURS),
-        "sealed:network": Requirement("The CLI asks its vendor, and nobody else.", _OURS),
+        "sealed:network": Requirement("The vendor is asked, and nobody else.", _OURS),
     },
 }
 

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from tests.conformance.claude_world import ClaudeWorld
+from tests.conformance.cloud_world import CloudWorld
 from tests.conformance.codex_world import CodexWorld
 from tests.conformance.gemini_world import GeminiWorld
 from tests.conformance.requirements import REQUIREMENTS
 from tests.conformance.world import World
 
-WORLDS: Mapping[str, type[World]] = {each.provider: each for each in (ClaudeWorld, CodexWorld, GeminiWorld)}
+WORLDS: Mapping[str, type[World]] = {each.provider: each for each in (ClaudeWorld, CodexWorld, GeminiWorld, CloudWorld)}
 """The providers by their names."""
-
-KINDS = ("fake", "real")
 
 
 def entries(table: str) -> list[str]:

@@ -52,5 +52,7 @@ class Tables:
     """How to ask for what the provider refuses, by requirement."""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """What a version may lack so that its processes cannot be used again, as the fake calls it and in words."""
+    lasting: tuple[str, ...] = ("limit", "e500", "e403", "e400", "e404")
+    """Of the scenarios that fail, some that fail for good."""
     odd: Mapping[str, Any] = field(default_factory=dict)
     """Parameters beside functions and effort that this provider takes; texts in them hold `secret`."""

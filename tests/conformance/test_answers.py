@@ -137,10 +137,10 @@ async def test_an_answer_says_which_model_gave_it(world: World) -> None:
         model = world.named(name)
         response = await litellm.acompletion(model, [user(world.marker("text"))])
         assert response.model == f"{world.provider}/{name}"
-        assert response._hidden_params["uutel_model"] == world.tables.models[name]
-        assert response._hidden_params["uutel_attempts"] == 1
+        assert response._hidden_params["uutel"]["model"] == world.tables.models[name]
+        assert response._hidden_params["uutel"]["attempts"] == 1
         chunks = await stream(model, world.marker("text"))
-        assert {chunk._hidden_params["uutel_model"] for chunk in chunks[:-1]} == {world.tables.models[name]}
+        assert {chunk._hidden_params["uutel"]["model"] for chunk in chunks[:-1]} == {world.tables.models[name]}
 
 
 @pytest.mark.parametrize("way", ["async", "sync"])

@@ -20,7 +20,7 @@ import pytest
 import uutel_bridge
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, groups_of
-from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, QUICK, SHARED, World
+from tests.conformance.world import ON_FAKE, ONE_AT_A_TIME, PROCESSES, QUICK, SHARED, World
 
 LONG = 2 * BOUND
 CROWDS = {"fake": (100, 4), "real": (24, 3)}
@@ -90,15 +90,15 @@ async def test_a_crowd_is_served_by_a_few_processes(world: World, streamed: bool
         async with watched(world) as seen, anyio.create_task_group() as group:
             for number in range(crowd):
                 group.start_soon(ask, number)
-        assert world.processes_started == allowed
-    assert max(seen) == allowed
+        assert world.processes_started == world.if_any(allowed)
+    assert max(seen) == world.if_any(allowed)
     assert world.serves_everybody or most_at_once(world, markers) <= allowed
 
 
 @SHARED
 @pytest.mark.requirement("processes:crowd")
 async def test_many_answers_are_on_their_way_at_the_same_time(world: World) -> None:
-    """From one process; and when all have been given up, it is as good as new."""
+    """From one process, if any; and when all have been given up, it is as good as new."""
     markers = [world.marker("hang") for _ in range(world.at_once)]
     with world.settings(), anyio.fail_after(LONG):
         async with anyio.create_task_group() as group:
@@ -106,12 +106,12 @@ async def test_many_answers_are_on_their_way_at_the_same_time(world: World) -> N
                 group.start_soon(litellm.acompletion, world.model, conversation(marker))
             for marker in markers:
                 await anyio.to_thread.run_sync(world.arrives, marker)
-            assert (world.processes.leased, world.processes.waiting) == (1, 0)
+            assert (world.processes.leased, world.processes.waiting) == (world.if_any(1), 0)
             group.cancel_scope.cancel()
         for marker in markers:
             await anyio.to_thread.run_sync(world.breaks_off, marker)
         await world.is_exact()
-        assert world.processes_started == 1
+        assert world.processes_started == world.if_any(1)
 
 
 @ONE_AT_A_TIME
@@ -181,6 +181,11 @@ def belongings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     return look
 
 
+def nothing_more(before: Belongings, after: Belongings) -> bool:
+    """Whether it holds no more of anything, leaving memory aside; the emulator's end of a connection closes later."""
+    return all(now <= then for now, then in zip(after[:-1], before[:-1], strict=True))
+
+
 async def test_nothing_grows_with_the_number_of_requests(world: World, belongings: Callable[[], Belongings]) -> None:
     """Processes that grow are replaced after so many uses, and everything they had goes with them."""
     rows = ROWS[world.kind]
@@ -192,33 +197,34 @@ async def test_nothing_grows_with_the_number_of_requests(world: World, belonging
         for _ in range(rows):
             await litellm.acompletion(world.model, conversation(world.marker("text")))
             assert len(scratch_folders()) <= 1
-        assert world.processes_started == -(-rows // world.uses)
+        assert world.processes_started == world.if_any(-(-rows // world.uses))
         await uutel_bridge.aclose()
+        await until(lambda: nothing_more(before, belongings()))
         after = belongings()
-    assert after._replace(memory=0) == before._replace(memory=0)
     # LiteLLM's caches and the emulator's records do grow, by a few kilobytes a request.
     assert after.memory - before.memory < 20 * 2**20
 
 
 @ON_FAKE
 async def test_failures_and_departures_leave_nothing(world: World, belongings: Callable[[], Belongings]) -> None:
-    """Processes that die, and requests that are given up."""
+    """Who answers is gone, or who asks."""
     with world.settings(MAX_PROCESSES="2", RETRY__MAX_RETRIES="0"), anyio.fail_after(LONG):
         await world.is_exact()
         await uutel_bridge.aclose()
         before = belongings()
         for _ in range(25):
             with pytest.raises(litellm.exceptions.APIConnectionError):
-                await litellm.acompletion(world.model, conversation(world.marker("die0")))
+                await litellm.acompletion(world.model, conversation(world.marker(world.broken)))
             with anyio.move_on_after(0.05):
                 await litellm.acompletion(world.model, conversation(world.marker("hang")))
         await world.is_exact()
         await uutel_bridge.aclose()
+        await until(lambda: nothing_more(before, belongings()))
         after = belongings()
-    assert after._replace(memory=0) == before._replace(memory=0)
     assert after.memory - before.memory < 20 * 2**20
 
 
+@PROCESSES
 @QUICK
 async def test_processes_without_work_are_stopped(world: World) -> None:
     """All of them, after a while; the next request starts one again."""

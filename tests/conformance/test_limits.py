@@ -31,8 +31,8 @@ async def test_an_answer_says_how_much_of_the_plan_is_used(world: World, ask: An
     """Each window with its utilisation, its reset and the vendor's word; also where the CLI does not repeat itself."""
     with world.settings(MAX_PROCESSES="1"):
         for _ in range(3):
-            assert (await ask(world))["uutel_limits"] == world.tables.windows
-        assert world.processes_started == 1
+            assert (await ask(world))["uutel"]["limits"] == world.tables.windows
+        assert world.processes_started == world.if_any(1)
 
 
 @pytest.mark.requirement("limits:reached")
@@ -49,4 +49,4 @@ async def test_a_limit_is_told_each_time_that_it_stops_a_request(world: World) -
                 assert headers["x-uutel-resets-at"] == str(world.api.scenarios.RESETS_AT)
                 assert int(headers["retry-after"]) > 0
             world.body(marker)
-        assert world.processes_started == 1
+        assert world.processes_started == world.if_any(1)

@@ -62,7 +62,7 @@ async def test_a_long_conversation_arrives_like_a_short_one(world: World, conver
 def _files(world: World) -> Iterator[Path]:
     """Wherever a CLI or the bridge might leave something."""
     scratch = Path(tempfile.gettempdir())
-    for folder in (world.home, *scratch.glob("uutel-*"), *scratch.glob(f"{world.parts.executable}-*")):
+    for folder in (world.home, *scratch.glob("uutel-*"), *scratch.glob(f"{world.executable}-*")):
         yield from (file for file in folder.rglob("*") if file.is_file())
 
 

@@ -17,10 +17,12 @@ import uutel_bridge
 from tests.conformance.claude_world import ON_CLAUDE
 from tests.conformance.conversations import system, user
 from tests.conformance.processes import BOUND, processes, wait_until_gone
-from tests.conformance.world import CORE, ON_FAKE, QUICK, SHARED, World, origin, real_cli
+from tests.conformance.world import CORE, ON_FAKE, PROCESSES, QUICK, SHARED, World, origin, real_cli
 from uutel_bridge import testing
 from uutel_bridge.core import process
-from uutel_bridge.core.errors import CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout, VendorUnavailable
+from uutel_bridge.core.errors import CLIExited, CLINotFound, ProtocolError, UUError, VendorTimeout
+
+pytestmark = PROCESSES
 
 MAX_PROCESSES = {"MAX_PROCESSES": "1", "RETRY__MAX_RETRIES": "0"}
 
@@ -243,15 +245,6 @@ def kill(victims: set[int]) -> None:
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
-
-
-async def test_an_api_out_of_reach_is_an_error(world: World) -> None:
-    """Nobody listens at the address: the CLI's own words say so, and other addresses still work."""
-    with world.settings(**MAX_PROCESSES), anyio.fail_after(BOUND):
-        error = await failure(world, world.marker("text"), api_base="http://127.0.0.1:9", timeout=60)
-        assert isinstance(error, VendorUnavailable)
-        assert error.evidence
-        await world.is_exact()
 
 
 @ON_FAKE

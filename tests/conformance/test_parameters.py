@@ -41,7 +41,7 @@ async def test_models_go_by_alias_or_full_name(world: World, name: str) -> None:
     world.api.clear()
     response = await litellm.acompletion(world.named(name), [user(marker)])
     assert [world.body_class(request).model for request in world.api.requests] == [world.tables.models[name]]
-    assert response._hidden_params["uutel_model"] == world.tables.models[name]
+    assert response._hidden_params["uutel"]["model"] == world.tables.models[name]
 
 
 @pytest.mark.parametrize("prefix", ["uutel/", ""])

@@ -13,7 +13,7 @@ import pytest
 import tests.conformance
 from tests.conformance.conversations import user
 from tests.conformance.requirements import MARKERS, REQUIREMENTS, matrix, with_matrix
-from tests.conformance.table import KINDS, WORLDS, runs_with
+from tests.conformance.table import WORLDS, runs_with
 from tests.conformance.world import World
 from uutel_bridge.core import registry
 
@@ -36,7 +36,7 @@ def claimed() -> set[tuple[str, str]]:
 
 def kept_by(cls: type[World], marks: list[pytest.Mark]) -> set[str]:
     """The requirements that a test with these marks keeps for a provider."""
-    if {"skip", "xfail"} & {mark.name for mark in marks} or not any(runs_with(cls, kind, marks) for kind in KINDS):
+    if {"skip", "xfail"} & {mark.name for mark in marks} or not any(runs_with(cls, kind, marks) for kind in cls.kinds):
         return set()
     names = {name for mark in marks if mark.name == "requirement" for name in mark.args}
     cases = [case for mark in marks if mark.name == "parametrize" for case in mark.args[1] if hasattr(case, "marks")]

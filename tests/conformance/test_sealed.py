@@ -56,8 +56,9 @@ async def test_a_hostile_environment_leaves_no_trace(
         for name, value in {**world.tables.hostile, world.address: elsewhere.url}.items():
             monkeypatch.setenv(name, value.replace("FOLDER", str(tmp_path)))
         hostile = await ask(world)
-        (child,) = groups_of(os.getpid())
-        seen = environment(child)
+        children = groups_of(os.getpid())
+        assert len(children) == world.if_any(1)
+        seen = "".join(map(environment, children))
         assert (elsewhere.requests, elsewhere.other) == ([], [])
     assert world.wire(hostile) == world.wire(plain)
     assert "hostile" not in seen
@@ -180,6 +181,6 @@ async def test_logs_hold_no_prompt_no_answer_and_no_token(
         with pytest.raises(litellm.Timeout):
             await litellm.acompletion(world.model, [user(f"{secret} {world.marker('hang')}")], timeout=0.5)
     told = [record for record in caplog.records if record.name.startswith("uutel_bridge")]
-    assert told
+    assert told or not world.if_any(1)  # of its processes a pool tells much
     text = "\n".join(f"{record.getMessage()} {record.__dict__} {record.exc_text}" for record in told)
     assert not [word for word in (secret, key, *world.secrets) if word in text]

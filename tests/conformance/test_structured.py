@@ -97,6 +97,7 @@ async def test_any_json_object_can_be_asked_for(world: World) -> None:
     assert ("JSON object" in prompt) != ("JSON mode" in world.traits)
 
 
+@pytest.mark.on("blocks")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.requirement("reasoning:blocks")
 async def test_reasoning_goes_back_to_the_model_with_the_calls_it_led_to(world: World, way: str) -> None:

@@ -234,7 +234,7 @@ async def test_functions_of_one_request_are_not_those_of_the_next(world: World) 
             choice = await ask("whole", world, [system("Be exact."), user(marker)], tools=[function(n) for n in names])
             assert list(world.body(marker).tools) == list(names)
             assert {name for name, _ in calls_of(choice.message)} <= set(names)
-        assert world.processes_started == 1
+        assert world.processes_started == world.if_any(1)
 
 
 @pytest.mark.timeout(600)
@@ -252,8 +252,8 @@ async def test_parallel_calls_are_right_every_time(world: World, way: str) -> No
         told = [result(ids[0], f"{n} alpha"), result(ids[1], f"{n} beta")]
         again = await ask(way, world, [*messages, choice.message, *told, user(after)])
         assert json.loads(again.message.content) == [
-            {"tool_use_id": ids[0], "text": f"{n} alpha"},
-            {"tool_use_id": ids[1], "text": f"{n} beta"},
+            {"tool_use_id": world.sent_id(ids[0]), "text": f"{n} alpha"},
+            {"tool_use_id": world.sent_id(ids[1]), "text": f"{n} beta"},
         ]
         assert len(world.bodies(marker)) == 2  # it is in the second request's history, too
         world.body(after)

@@ -1,6 +1,6 @@
-"""The world that a conformance test runs in: a CLI, fake or real, and what the model would have seen of it.
+"""The world that a conformance test runs in: a provider, and what the model would have seen of it.
 
-A provider is a `World` and a `Body` of its own in one file, named in `WORLDS` of table.py.
+A provider is a `World`, or a `CLIWorld`, and a `Body` of its own in one file, named in `WORLDS` of table.py.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import litellm
 import pytest
 
 import uutel_bridge
-from tests.conformance.conversations import Call, Text, Turn, system, user
+from tests.conformance.bodies import Body
+from tests.conformance.conversations import Turn, system, user
 from tests.conformance.processes import wait_until_unused
 from tests.conformance.tables import Tables
-from tests.emulators.recording import Emulator, Recorded
+from tests.emulators.recording import Emulator
 from tests.emulators.refusing_proxy import RefusingProxy
 from uutel_bridge import testing
 from uutel_bridge.core import registry
-from uutel_bridge.core.errors import UUError
+from uutel_bridge.core.errors import CLIExited, UUError
 from uutel_bridge.core.pool import Snapshot
 from uutel_bridge.core.provider import AnyParts, ProviderStatus
 
@@ -35,100 +36,26 @@ REAL_CLIS = Path(__file__).parents[1] / "real_clis" / "node_modules" / ".bin"
 ON_FAKE = pytest.mark.on("fake")
 """For what only a fake can be told to do."""
 
+PROCESSES = pytest.mark.on("processes")
+"""For what is about processes: of providers that are CLIs."""
 ONE_AT_A_TIME = pytest.mark.on("one at a time")
 """For what is so where a process answers one request after another."""
 SHARED = pytest.mark.on("shared")
-"""For what is so where it answers many at once."""
+"""For what is so where many are answered at once."""
 QUICK = pytest.mark.on("quick")
 """For what is the core's and starts processes: not with a real CLI that takes seconds to start."""
 CORE = pytest.mark.on("claude-code", "fake")
 """For what is the core's alone, and costs much: one world is enough, where a row like it runs in the others."""
 
+_OF_PROCESSES = {"MAX_PROCESSES", "SPARES", "IDLE_SECONDS"}
+"""Settings that are for nobody else."""
+
 _ids = count(1)
-
-
-class Tool(NamedTuple):
-    """A function as the model is told of it."""
-
-    description: str
-    schema: dict[str, Any]
-
-
-class Body(ABC):
-    """A request to a vendor's API without what the CLI adds to every one of them."""
-
-    def __init__(self, recorded: Recorded) -> None:
-        self.raw: dict[str, Any] = recorded.body
-        self.headers = recorded.headers
-
-    @property
-    @abstractmethod
-    def model(self) -> str:
-        """The model's full name."""
-
-    @property
-    @abstractmethod
-    def system(self) -> list[str]:
-        """The caller's instructions."""
-
-    @property
-    @abstractmethod
-    def conversation(self) -> list[Turn]:
-        """Who said what, in tests.conformance.conversations' words; what does not fit these, as the vendor has it."""
-
-    @property
-    @abstractmethod
-    def tools(self) -> dict[str, Tool]:
-        """The functions that the model may call, by their names, in their order."""
-
-    @property
-    @abstractmethod
-    def parameters(self) -> dict[str, Any]:
-        """All but the conversation and the CLI's ids, in the vendor's own words."""
-
-    @property
-    @abstractmethod
-    def effort(self) -> str | None:
-        """How hard the model is to think, in the vendor's own word; None where it is not told."""
-
-    @property
-    @abstractmethod
-    def schema(self) -> dict[str, Any] | None:
-        """The JSON Schema that the vendor holds the answer to."""
-
-    @property
-    @abstractmethod
-    def key(self) -> str | None:
-        """The API key that pays; None: the stored login does, alone."""
-
-    @property
-    @abstractmethod
-    def cached(self) -> list[str]:
-        """What the prompt cache goes by: functions, instructions, then the conversation bit by bit."""
-
-    @property
-    def turns(self) -> list[tuple[str, list[str]]]:
-        """Role and texts of each turn; of what is no text, its kind."""
-        return [(role, [_in_short(item) for item in items]) for role, items in self.conversation]
-
-    @property
-    def calls(self) -> list[Call]:
-        """The calls in the conversation, in their order."""
-        return [item for _, items in self.conversation for item in items if isinstance(item, Call)]
-
-    @property
-    def text(self) -> str:
-        """All of it, for what must not be in there."""
-        return json.dumps(self.raw, ensure_ascii=False)
-
-
-def _in_short(item: Any) -> str:
-    return item.text if isinstance(item, Text) else type(item).__name__.lower()
 
 
 @dataclass
 class World(ABC):
-    """One CLI against the emulator of its vendor's API."""
+    """One provider against the emulator of its vendor's API."""
 
     provider: ClassVar[str]
     """As in `uutel/<provider>/<model>`."""
@@ -136,12 +63,16 @@ class World(ABC):
     traits: ClassVar[frozenset[str]] = frozenset()
     """What rows can be marked with, beside the kind and the provider.
 
-    `one at a time`: a process answers one request after another; `shared`: many at once.
+    `processes`: it is a CLI.
+    `one at a time`: a process answers one request after another; `shared`: many are answered at once.
     `calls in pieces`: a call's arguments come as the model writes them.
     `links`: the vendor fetches what an image's address leads to; `fetched`: the bridge does.
     `JSON mode`: the vendor has a switch for any JSON object.
     `measures`: the CLI itself refuses what is too long.
+    `blocks`: the vendor takes its reasoning back as blocks of a message.
     """
+    kinds: ClassVar[tuple[str, ...]] = ("fake",)
+    """`fake`: nothing of the vendor's takes part; `real`: its CLI does."""
     api_class: ClassVar[type[Emulator]]
     body_class: ClassVar[type[Body]]
     handler: ClassVar[type]
@@ -166,6 +97,8 @@ class World(ABC):
     login_command: ClassVar[str]
     overloaded: ClassVar[str]
     """The scenario of a 503, or what the vendor has for it, that `times=` may end."""
+    broken: ClassVar[str] = "die0"
+    """The scenario in which who answers is gone before the first word."""
     patience: ClassVar[str] = ""
     """Where the seconds stand that a process has to forget a request; empty where it need not."""
     one_prompt: ClassVar[bool] = False
@@ -194,6 +127,8 @@ class World(ABC):
     """How the id of an answer begins, where it is the vendor's."""
     call_prefix: ClassVar[str] = ""
     """How the ids of calls begin."""
+    closed: ClassVar[tuple[type[UUError], str]] = (CLIExited, "The bridge stopped it.")
+    """What an answer ends in that the bridge was closed amid."""
     step: ClassVar[int]
     """Bits of a conversation, as `Body.cached` has them, that two calls and their results are."""
     price: ClassVar[float]
@@ -206,9 +141,10 @@ class World(ABC):
     home: Path
 
     @classmethod
-    def environment(cls, api: Emulator) -> dict[str, str]:
-        """Variables for the tests beside those that every provider has."""
-        return {}
+    def environment(cls, kind: str, api: Emulator) -> dict[str, str]:
+        """Variables that the provider has for the tests."""
+        del kind
+        return {cls.variable("API_BASE"): api.url}
 
     @classmethod
     def variable(cls, name: str) -> str:
@@ -218,18 +154,9 @@ class World(ABC):
     @classmethod
     @contextmanager
     def opened(cls, kind: str) -> Iterator[World]:
-        """The CLI, fake or real, logged in with a made-up token, with no way off this machine."""
-        name = registry.parts(cls.provider).executable
-        executable = real_cli(name) if kind == "real" else testing.fakes_folder() / name
+        """The provider, logged in with a made-up token, with no way off this machine."""
         with testing.fake_clis() as home, cls.api_class() as api, RefusingProxy() as proxy:
-            os.environ |= {
-                cls.variable("EXECUTABLE"): str(executable),
-                cls.variable("API_BASE"): api.url,
-                cls.variable("SPARES"): "0",
-                cls.variable("MAX_PROCESSES"): "3",
-                **cls.environment(api),
-                **proxy.environment,
-            }
+            os.environ |= {**cls.environment(kind, api), **proxy.environment}
             yield cls(kind, api, proxy, home)
             uutel_bridge.close()
             assert set(proxy.attempts) <= cls.elsewhere, f"tried to leave the machine: {proxy.attempts}"
@@ -241,18 +168,23 @@ class World(ABC):
         return registry.parts(self.provider)
 
     @property
+    def executable(self) -> str:
+        """The CLI's name; empty where there is none."""
+        return self.parts.executable if "processes" in self.traits else ""
+
+    @property
     def model(self) -> str:
         """A model's full name: `uutel/claude-code/sonnet`."""
         return self.named(self.used_model)
 
     @property
     def is_shared(self) -> bool:
-        """Whether a process answers many requests at once."""
+        """Whether many requests are answered at once."""
         return "shared" in self.traits
 
     @property
     def serves_everybody(self) -> bool:
-        """Whether one process does, though each has a system prompt of its own."""
+        """Whether that is so though each has a system prompt of its own."""
         return self.is_shared and not self.one_prompt
 
     def named(self, model: str) -> str:
@@ -280,6 +212,10 @@ class World(ABC):
     @abstractmethod
     def seen(self, messages: list[Any]) -> list[Turn]:
         """The conversation that the model is to see for the caller's messages; a call's id is its place."""
+
+    def sent_id(self, call_id: str) -> str:
+        """What the model is told for a call's id that the caller was given."""
+        return call_id
 
     def be_impatient(self, patch: pytest.MonkeyPatch) -> None:
         """Give a process half a second to forget a request."""
@@ -336,11 +272,19 @@ class World(ABC):
         """How many processes the bridge has started since it was last closed."""
         return self.processes.started_total
 
+    def if_any(self, processes: int) -> int:
+        """So many processes, where there are any."""
+        return processes if "processes" in self.traits else 0
+
     @contextmanager
     def settings(self, **values: str) -> Iterator[None]:
-        """Other settings for a while, the provider's or `SECTION__NAME`; the bridge starts afresh, before and after."""
+        """Other settings for a while, the provider's or `SECTION__NAME`; the bridge starts afresh, before and after.
+
+        What is set for processes is so where there are any.
+        """
+        without = set() if "processes" in self.traits else _OF_PROCESSES
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in values.items():
+            for name, value in ((name, value) for name, value in values.items() if name not in without):
                 patch.setenv(f"UUTEL_{name}" if "__" in name else self.variable(name), value)
             uutel_bridge.close()
             yield
@@ -356,6 +300,20 @@ class World(ABC):
     @abstractmethod
     def hostile_files(self, home: Path, canary: Path) -> dict[str, str]:
         """These files, by their names from there."""
+
+
+class CLIWorld(World):
+    """One that is a CLI."""
+
+    kinds = ("fake", "real")
+
+    @classmethod
+    def environment(cls, kind: str, api: Emulator) -> dict[str, str]:
+        """With the CLI, fake or real, and few processes of it."""
+        name = registry.parts(cls.provider).executable
+        executable = real_cli(name) if kind == "real" else testing.fakes_folder() / name
+        own = {"EXECUTABLE": str(executable), "SPARES": "0", "MAX_PROCESSES": "3"}
+        return {**super().environment(kind, api), **{cls.variable(name): value for name, value in own.items()}}
 
 
 def origin(error: BaseException | None) -> UUError:
