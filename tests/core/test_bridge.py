@@ -19,7 +19,7 @@ from uutel_bridge import testing
 from uutel_bridge.core import loop, process
 from uutel_bridge.core.bridge import Bridge, Options, bridge
 from uutel_bridge.core.errors import BadRequest, CLIExited, CLINotFound, LoginMissing, VendorTimeout, VendorUnavailable
-from uutel_bridge.core.events import Event, Finished, Started, TextDelta, UsageReport
+from uutel_bridge.core.events import Event, Finished, Served, Started, TextDelta, UsageReport
 from uutel_bridge.core.loopback import LoopbackServer, Request, Response
 from uutel_bridge.core.provider import ProviderStatus
 from uutel_bridge.core.request import ChatRequest, read_request
@@ -76,7 +76,7 @@ async def test_an_answer_is_a_series_of_events() -> None:
     """It starts, says something, counts and finishes."""
     events = await ask("Hello [[scenario:text n=2]]")
     kinds = [type(event) for event in events]
-    assert kinds == [Started, TextDelta, TextDelta, UsageReport, Finished]
+    assert kinds == [Started, TextDelta, TextDelta, UsageReport, Served, Finished]
 
 
 async def test_several_choices_are_several_turns() -> None:
@@ -127,6 +127,22 @@ def test_a_wrong_setting_is_a_bad_request(monkeypatch: pytest.MonkeyPatch) -> No
         bridge("claude-code")
     monkeypatch.setenv("UUTEL_CLAUDE_CODE__MAX_PROCESSES", "1")
     assert bridge("claude-code").settings.max_processes == 1
+
+
+def test_wrong_settings_are_one_providers_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its status names them, and the others stand as they are."""
+    monkeypatch.setenv("UUTEL_CODEX__MAX_PROCESSES", "0")
+    problems = {each.name: each.problem for each in uutel_bridge.status()}
+    assert "UUTEL_CODEX__MAX_PROCESSES" in problems["codex"]
+    assert problems["claude-code"] == ""
+
+
+@pytest.mark.parametrize("address", ["gopher://127.0.0.1", "127.0.0.1:1", "http://a b", " "])
+def test_an_address_in_a_call_must_be_one(address: str) -> None:
+    """As one in the settings must."""
+    with pytest.raises(BadRequest, match="api_base") as caught:
+        bridge("claude-code").call(chat("Hello"), Options(api_base=address))
+    assert (caught.value.param, caught.value.provider) == ("api_base", "claude-code")
 
 
 def test_without_the_cli_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -22,6 +23,7 @@ from uutel_bridge.core.events import (
     PlanLimits,
     ReasoningBlock,
     ReasoningDelta,
+    Served,
     Started,
     TextDelta,
     TextSignature,
@@ -79,6 +81,16 @@ SEALED: list[Event] = [
 SEALED_IDS = ["c1__thought__Zmlyc3Q=", "c2"]
 FIVE_HOUR = LimitWindow("five_hour", 0.42, 1_800_000_000.0, "allowed")
 SEVEN_DAY = LimitWindow("seven_day", None, None, "allowed_warning")
+SERVED = Served("req-1", 3, 0.1, 0.2, 0.5)
+FACTS = {
+    "model": "toy-model-5",
+    "attempts": 2,
+    "request_id": "req-1",
+    "process_uses": 3,
+    "queue_seconds": 0.1,
+    "first_event_seconds": 0.2,
+    "total_seconds": 0.5,
+}
 LIMITS = {
     "five_hour": {"utilization": 0.42, "resets_at": 1_800_000_000.0, "status": "allowed"},
     "seven_day": {"utilization": None, "resets_at": None, "status": "allowed_warning"},
@@ -132,8 +144,7 @@ def test_all_chunks_agree_on_what_they_belong_to() -> None:
     """Id, time and model are those of the whole answer; the vendor's own model name is a hidden fact."""
     made = chunks_of(*one_by_one(TURN))
     assert {(chunk.id, chunk.model, chunk.created) for chunk in made} == {("msg_1", "toy/m1", made[0].created)}
-    assert all(chunk._hidden_params["uutel_model"] == "toy-model-5" for chunk in made)
-    assert all(chunk._hidden_params["uutel_attempts"] == 2 for chunk in made)
+    assert all(chunk._hidden_params["uutel"] == {"model": "toy-model-5", "attempts": 2} for chunk in made)
 
 
 def test_an_answer_of_no_text_still_has_a_role_and_an_end() -> None:
@@ -146,7 +157,7 @@ def test_the_start_of_a_further_try_replaces_the_first() -> None:
     """Nothing of a failed try was shown."""
     made = chunks_of([Started("msg_0", "m")], [Started("msg_1", "m", attempts=2)], [TextDelta("a")], [Finished("stop")])
     assert {chunk.id for chunk in made} == {"msg_1"}
-    assert made[0]._hidden_params["uutel_attempts"] == 2
+    assert made[0]._hidden_params["uutel"] == {"model": "m", "attempts": 2}
 
 
 @pytest.mark.parametrize(
@@ -279,8 +290,7 @@ def test_one_turn_folds_into_one_answer() -> None:
     assert choice.message.role == "assistant"  # type: ignore[union-attr]
     assert choice.finish_reason == "stop"
     assert response.usage.total_tokens == 149  # type: ignore[attr-defined]
-    assert response._hidden_params["uutel_model"] == "toy-model-5"
-    assert response._hidden_params["uutel_attempts"] == 2
+    assert response._hidden_params["uutel"] == {"model": "toy-model-5", "attempts": 2}
 
 
 def test_a_turn_of_unknown_price_leaves_the_price_to_litellm() -> None:
@@ -358,26 +368,39 @@ def test_seals_fold_into_the_fields_that_clients_send_back() -> None:
     assert getattr(plain, "provider_specific_fields", None) is None
 
 
-def test_the_limits_of_the_plan_are_hidden_facts_from_then_on() -> None:
+def test_the_limits_of_the_plan_are_hidden_facts() -> None:
     """By window; what is newer replaces what is older, and a further try forgets nothing."""
     worse = LimitWindow("five_hour", 0.9, None, "allowed_warning")
-    made = chunks_of(
-        [PlanLimits((worse,))], [STARTED, TextDelta("a")], [PlanLimits((FIVE_HOUR, SEVEN_DAY)), TextDelta("b")], [USAGE]
-    )
-    assert [chunk.choices[0].delta.content for chunk in made] == ["a", None, "b", None]
-    first, *later = [chunk._hidden_params["uutel_limits"] for chunk in made]
-    assert first == {"five_hour": {"utilization": 0.9, "resets_at": None, "status": "allowed_warning"}}
-    assert later == [LIMITS] * 3
-    assert all(chunk._hidden_params["uutel_model"] == "toy-model-5" for chunk in made)
+    stream = ChunkStream("toy/m1")
+    (first,) = stream.feed([PlanLimits((worse,)), STARTED, TextDelta("a")])
+    assert first._hidden_params["uutel"]["limits"] == {
+        "five_hour": {"utilization": 0.9, "resets_at": None, "status": "allowed_warning"}
+    }
+    assert [each.choices[0].delta.content for each in stream.feed([TextDelta("b"), PlanLimits((FIVE_HOUR,))])] == ["b"]
+    assert list(stream.feed([PlanLimits((SEVEN_DAY,))])) == []
+    assert stream.facts == {"model": "toy-model-5", "attempts": 2, "limits": LIMITS}
+
+
+def test_what_is_known_last_is_shown_by_every_chunk() -> None:
+    """LiteLLM keeps the hidden parameters of those with content alone."""
+    made = chunks_of(*one_by_one([*TURN[:-1], SERVED, TURN[-1]]))
+    assert all(chunk._hidden_params["uutel"] == FACTS for chunk in made)
 
 
 def test_the_limits_of_the_plan_fold_into_the_hidden_facts_of_the_answer() -> None:
     """Of all its turns; an answer without them has no such fact."""
     other: list[Event] = [Started("msg_2", "m"), PlanLimits((SEVEN_DAY,)), Finished("stop")]
     response = fold(ModelResponse(), "toy/m1", [[STARTED, PlanLimits((FIVE_HOUR,)), Finished("stop")], other])
-    assert response._hidden_params["uutel_limits"] == LIMITS
-    assert response._hidden_params["uutel_model"] == "toy-model-5"
-    assert "uutel_limits" not in fold(ModelResponse(), "toy/m1", [TURN])._hidden_params
+    assert response._hidden_params["uutel"] == {"model": "toy-model-5", "attempts": 2, "limits": LIMITS}
+    assert "limits" not in fold(ModelResponse(), "toy/m1", [TURN])._hidden_params["uutel"]
+
+
+def test_of_several_turns_the_slowest_tells_how_it_was_served() -> None:
+    """It is the one that the caller waited for; id and usage are as ever."""
+    quick: list[Event] = [Started("msg_2", "m"), USAGE, replace(SERVED, total_seconds=0.4), Finished("stop")]
+    response = fold(ModelResponse(), "toy/m1", [quick, [*TURN[:-1], SERVED, TURN[-1]], quick])
+    assert response._hidden_params["uutel"] == FACTS
+    assert response.id == "msg_2"
 
 
 class Scripted(litellm.CustomLLM):
@@ -505,8 +528,7 @@ async def test_litellm_keeps_the_whole_answer_that_was_not_streamed(scripted: Sc
     assert response.usage.cache_creation_input_tokens == 20
     assert response.usage.completion_tokens_details.reasoning_tokens == 3
     assert response._hidden_params["response_cost"] == pytest.approx(0.0125)
-    assert response._hidden_params["uutel_model"] == "toy-model-5"
-    assert response._hidden_params["uutel_attempts"] == 2
+    assert response._hidden_params["uutel"] == {"model": "toy-model-5", "attempts": 2}
 
 
 @pytest.mark.skipif(not hasattr(core_helpers, "billed_usage_cost"), reason="this LiteLLM counts with its own prices")
@@ -633,6 +655,17 @@ async def test_litellm_hands_the_limits_of_the_plan_on(scripted: Script, sync: b
     """On the response, and on a chunk of a stream that its reader gets to see."""
     told: list[Event] = [PlanLimits((FIVE_HOUR, SEVEN_DAY)), TextDelta("a")]
     scripted([STARTED, *(reversed(told) if late else told), USAGE, Finished("stop")])
-    assert (await ask_whole(sync=sync))._hidden_params["uutel_limits"] == LIMITS
+    assert (await ask_whole(sync=sync))._hidden_params["uutel"]["limits"] == LIMITS
     shown = [chunk._hidden_params or {} for chunk in await ask(sync=sync)]
-    assert [facts["uutel_limits"] for facts in shown if "uutel_limits" in facts] == [LIMITS]
+    assert [facts["uutel"]["limits"] for facts in shown if "uutel" in facts] == [LIMITS]
+
+
+@BOTH
+async def test_litellm_hands_on_how_the_answer_was_served(scripted: Script, sync: bool) -> None:
+    """To whoever has a response, or any chunk with content, once the answer is whole."""
+    scripted([*TURN[:-1], SERVED, TURN[-1]])
+    assert (await ask_whole(sync=sync))._hidden_params["uutel"] == FACTS
+    shown = [chunk._hidden_params or {} for chunk in await ask(sync=sync)]
+    told = [facts["uutel"] for facts in shown if "uutel" in facts]
+    assert told
+    assert all(facts == FACTS for facts in told)

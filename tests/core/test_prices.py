@@ -3,59 +3,118 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import litellm
 import pytest
 
 from uutel_bridge.core import registry
 from uutel_bridge.core.prices import register_prices
-from uutel_bridge.core.provider import Model
+from uutel_bridge.core.provider import Model, Surcharge
 
 TOY = Model(
     name="big",
-    max_input_tokens=1000,
+    max_input_tokens=1_000_000,
     max_output_tokens=100,
     input_cost=1e-6,
     output_cost=4e-6,
     cache_read_cost=1e-7,
     cache_creation_cost=2e-6,
+    surcharge=Surcharge(above=300_000, input=2, output=3),
+    abilities=frozenset({"images", "prompt_cache"}),
 )
+NAMES = ["uutel/toy/big", "toy/big"]
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """LiteLLM's model table, for this test alone."""
+    monkeypatch.setattr(litellm, "model_cost", dict(litellm.model_cost))
+    yield litellm.model_cost
+    litellm.utils._invalidate_model_cost_lowercase_map()
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch, table: dict[str, Any]) -> None:
     """One provider with one model, which calls functions but cannot be made to."""
-    parts = SimpleNamespace(models=(TOY,), transform=SimpleNamespace(supported=frozenset({"tools"})))
+    parts = SimpleNamespace(models=(TOY,), transform=SimpleNamespace(supported=frozenset({"tools", "tool_choice"})))
     monkeypatch.setattr(registry, "provider_names", lambda: ("toy",))
     monkeypatch.setattr(registry, "parts", lambda _: parts)
+    monkeypatch.setattr(litellm, "provider_list", [*litellm.provider_list, "uutel", "toy"])
 
 
 @pytest.mark.usefixtures("toy")
-@pytest.mark.parametrize("name", ["uutel/toy/big", "toy/big"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_known_under_both_names(name: str) -> None:
     """Its limits, its prices and what it takes."""
     register_prices()
-    info = litellm.get_model_info(name)
-    assert (info["max_input_tokens"], info["max_output_tokens"]) == (1000, 100)
-    assert (info["input_cost_per_token"], info["output_cost_per_token"]) == (1e-6, 4e-6)
-    assert info["cache_read_input_token_cost"] == 1e-7
-    assert info["cache_creation_input_token_cost"] == 2e-6
-    assert info["supports_vision"]
-    assert info["supports_function_calling"]
-    assert not info["supports_tool_choice"]
-    assert not info["supports_response_schema"]
+    provider, _, model = name.partition("/")
+    for info in (litellm.get_model_info(name), litellm.get_model_info(model, custom_llm_provider=provider)):
+        assert (info["max_input_tokens"], info["max_output_tokens"]) == (1_000_000, 100)
+        assert (info["input_cost_per_token"], info["output_cost_per_token"]) == (1e-6, 4e-6)
+        assert info["cache_read_input_token_cost"] == 1e-7
+        assert info["cache_creation_input_token_cost"] == 2e-6
+        assert info["litellm_provider"] == provider
+    assert litellm.get_max_tokens(name) == 100
+    assert litellm.token_counter(model=name, text="one two") > 0
 
 
-def test_every_model_of_ours_is_known() -> None:
-    """Under both of its names."""
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("ability", "there"),
+    [
+        ("function_calling", True),
+        ("prompt_caching", True),
+        ("system_messages", True),
+        ("vision", True),
+        ("audio_input", False),
+        ("parallel_function_calling", False),
+        ("pdf_input", False),
+        ("reasoning", False),
+        ("response_schema", False),
+        ("tool_choice", False),
+        ("web_search", False),
+    ],
+)
+def test_what_a_model_is_able_to_is_known_under_both_names(name: str, ability: str, there: bool) -> None:
+    """By its parameters, by what it is said to be able to, and never more than the bridge lets through."""
     register_prices()
-    for name in registry.provider_names():
-        for model in registry.parts(name).models:
-            for full in (f"uutel/{name}/{model.name}", f"{name}/{model.name}"):
-                assert litellm.get_model_info(full)["input_cost_per_token"] == model.input_cost
-                assert litellm.get_model_info(full)["supports_function_calling"]
-                assert litellm.get_model_info(full)["supports_response_schema"]
+    assert litellm.get_model_info(name)[f"supports_{ability}"] is there
+    asking = getattr(litellm, f"supports_{ability}", None) or getattr(litellm.utils, f"supports_{ability}")
+    provider, _, model = name.partition("/")
+    assert asking(name, custom_llm_provider=None) is asking(model, custom_llm_provider=provider) is there
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("tokens", "costs"), [(300_000, (0.3, 4e-4)), (300_001, (0.600002, 12e-4))])
+def test_a_long_prompt_makes_the_whole_request_dearer(name: str, tokens: int, costs: tuple[float, float]) -> None:
+    """From the token on with which the vendor begins to take more."""
+    register_prices()
+    assert litellm.cost_per_token(name, prompt_tokens=tokens, completion_tokens=100) == pytest.approx(costs)
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_somebody_else_has_entered_for_a_model_stays(table: dict[str, Any]) -> None:
+    """The rest is added."""
+    litellm.register_model({"toy/big": {"litellm_provider": "toy", "mode": "chat", "input_cost_per_token": 5e-6}})
+    register_prices()
+    assert table["toy/big"]["input_cost_per_token"] == 5e-6
+    assert table["toy/big"]["output_cost_per_token"] == 4e-6
+    assert table["uutel/toy/big"]["input_cost_per_token"] == 1e-6
+
+
+@pytest.mark.usefixtures("toy")
+def test_to_register_again_changes_nothing(table: dict[str, Any]) -> None:
+    """Nor does it undo what has been entered since."""
+    register_prices()
+    litellm.register_model({"toy/big": {"input_cost_per_token": 5e-6}})
+    before = {name: dict(table[name]) for name in NAMES}
+    register_prices()
+    assert {name: dict(table[name]) for name in NAMES} == before
 
 
 @pytest.mark.usefixtures("toy")

@@ -141,12 +141,97 @@ def test_a_wrong_variable_is_named_with_what_is_allowed(field: str, value: str) 
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("name", ["UUTEL_CLAUDE_CODE__SPARE", "UUTEL_CLAUDE_CODE__SPARE__S"])
-def test_an_unknown_variable_is_an_error_that_lists_the_known(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "param", "nearest"),
+    [
+        ("UUTEL_CLAUDE_CODE__SPARSE", "UUTEL_CLAUDE_CODE__SPARSE", "UUTEL_CLAUDE_CODE__SPARES"),
+        ("UUTEL_CLAUDE_CODE__SPARE__S", "UUTEL_CLAUDE_CODE__SPARE", "UUTEL_CLAUDE_CODE__SPARES"),
+        ("UUTEL_CLAUDE_CODE__TIME_OUT", "UUTEL_CLAUDE_CODE__TIME_OUT", "UUTEL_CLAUDE_CODE__TIMEOUT"),
+        ("UUTEL_CLAUDE_CODE_SPARES", "UUTEL_CLAUDE_CODE_SPARES", "UUTEL_CLAUDE_CODE__SPARES"),
+        ("UUTEL_CLAUDE__SPARES", "UUTEL_CLAUDE__SPARES", "UUTEL_CLAUDE_CODE__SPARES"),
+    ],
+)
+def test_an_unknown_variable_is_an_error_that_names_the_nearest(name: str, param: str, nearest: str) -> None:
     """A typing error does not pass in silence."""
-    with pytest.raises(BadRequest, match="max_processes") as caught:
+    with pytest.raises(BadRequest, match=rf"{param} is not a setting. Did you mean {nearest}\? Known are ") as caught:
         load(CLISettings, "claude-code", {name: "1"})
-    assert caught.value.param == "UUTEL_CLAUDE_CODE__SPARE"
+    assert caught.value.param == param
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_unknown_variable_that_resembles_none_is_an_error_with_all_that_are_known() -> None:
+    """There is no guessing."""
+    with pytest.raises(
+        BadRequest, match=f"is not a setting. Known are {', '.join(CLISettings.model_fields)}."
+    ) as caught:
+        load(CLISettings, "claude-code", {"UUTEL_CLAUDE_CODE__ZZZ": "1"})
+    assert caught.value.param == "UUTEL_CLAUDE_CODE__ZZZ"
+
+
+@pytest.mark.parametrize(
+    ("text", "variable", "nearest"),
+    [
+        ("[claude]\nspares = 1\n", "UUTEL_CLAUDE__SPARES", "claude-code"),
+        ("[Claude-Code]\nspares = 1\n", "UUTEL_CLAUD_CODE__SPARES", "claude-code"),
+        ("[codx]\nspares = 1\n", "UUTEL_CODX__SPARES", "codex"),
+        ("[gemini]\n", "UUTEL_GEMINI__API_KEY", "gemini-cli"),
+        ("[retries]\n", "UUTEL_RETRIES__MAX_RETRIES", "retry"),
+    ],
+)
+def test_an_unknown_section_is_an_error_of_the_one_that_it_resembles(
+    folder: Path, text: str, variable: str, nearest: str
+) -> None:
+    """The others go on: they were hardly meant."""
+    path = write(folder, "config.toml", text)
+    said: dict[str, list[str]] = {}
+    for environment in ({}, {variable: "1"}):
+        path.write_text(text if not environment else "", encoding="utf-8")
+        for name in ("claude-code", "codex", "gemini-cli"):
+            try:
+                load(CLISettings, name, environment)
+            except BadRequest as error:
+                said.setdefault(name, []).append(error.message)
+        try:
+            load_retry(environment)
+        except BadRequest as error:
+            said.setdefault("retry", []).append(error.message)
+    assert list(said) == [nearest]
+    in_file, in_environment = said[nearest]
+    title = text.partition("]")[0].removeprefix("[")
+    assert in_file.startswith(f"config.toml: {title} is not a setting. Did you mean {nearest}? Known are ")
+    key = variable.rpartition("__")[2]
+    assert f"Did you mean UUTEL_{nearest.upper().replace('-', '_')}__{key}?" in in_environment
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.toml", "[zzz]\nspares = 1\n"),
+        ("config.toml", "max_processes = 2\n"),
+        ("config.json", '{"zzz": null}'),
+    ],
+)
+def test_an_unknown_section_that_resembles_none_is_an_error_of_all(folder: Path, name: str, text: str) -> None:
+    """Nobody can tell whose it was meant to be."""
+    write(folder, name, text)
+    for section in ("claude-code", "codex"):
+        with pytest.raises(BadRequest, match=r"is not a setting\. Known are claude-code, cloud-code, codex") as caught:
+            load(CLISettings, section, {})
+        assert caught.value.param.startswith(f"{name}: ")
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["UUTEL_LOG", "UUTEL_ZZZ_SPARES", "OTHER_CODEX__SPARES", "UUTEL_"])
+def test_variables_that_are_no_settings_of_a_section_are_left_alone(name: str) -> None:
+    """Other programs, and other parts of this one, have theirs."""
+    assert load(CLISettings, "claude-code", {name: "1"}) == CLISettings()
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_empty_variable_with_an_unknown_name_counts_as_unset() -> None:
+    """As any empty one does."""
+    environment = {"UUTEL_CLAUDE__SPARES": "", "UUTEL_CLAUDE_CODE__SPARSE": "", "UUTEL_CLAUDE_CODE_SPARES": ""}
+    assert load(CLISettings, "claude-code", environment) == CLISettings()
 
 
 @pytest.mark.parametrize(
@@ -154,6 +239,7 @@ def test_an_unknown_variable_is_an_error_that_lists_the_known(name: str) -> None
     [
         ("[claude-code]\nspares = -1\n", "config.toml: claude-code.spares"),
         ("[claude_code]\nspare = 1\n", "config.toml: claude_code.spare"),
+        ("[claude-code]\n7 = 1\n", "config.toml: claude-code.7"),
         ("[claude-code]\npass_env = ['not a name']\n", "config.toml: claude-code.pass_env"),
         ("claude-code = 3\n", "config.toml: claude-code"),
         ("claude-code = []\n", "config.toml: claude-code"),
@@ -174,6 +260,7 @@ def test_a_wrong_entry_of_the_file_is_named(folder: Path, text: str, param: str)
         ("config.toml", "[claude-code\n"),
         ("config.yaml", "claude-code: [\n"),
         ("config.yaml", "- 1\n"),
+        ("config.yaml", "7: {}\n"),
         ("config.yml", "3\n"),
         ("config.json", "{"),
         ("config.json", "[1]"),

@@ -1,17 +1,18 @@
-"""One turn over an in-memory session: order, deadline, further tries, and the lease that always comes back."""
+"""One turn over an in-memory session: order, time limit, further tries, and the lease that always comes back."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import pytest
 
-from uutel_bridge.core import turn
+from uutel_bridge.core import log, turn
 from uutel_bridge.core.errors import (
     BadRequest,
     CLIExited,
@@ -22,7 +23,16 @@ from uutel_bridge.core.errors import (
     VendorTimeout,
     VendorUnavailable,
 )
-from uutel_bridge.core.events import Event, Finished, ReasoningDelta, Started, TextDelta, UsageReport
+from uutel_bridge.core.events import (
+    Event,
+    Finished,
+    PlanLimits,
+    ReasoningDelta,
+    Served,
+    Started,
+    TextDelta,
+    UsageReport,
+)
 from uutel_bridge.core.pool import Lease
 from uutel_bridge.core.retry import RetryConfig
 
@@ -123,10 +133,14 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.served: list[Served] = []
 
     async def __call__(self, event: Event) -> None:
-        """Note it."""
-        self.events.append(event)
+        """Note it, and what the bridge says of itself apart from the answer."""
+        if isinstance(event, Served):
+            self.served.append(event)
+        else:
+            self.events.append(event)
 
 
 def turn_on(pool: ToyPool, *, timeout: float = 1000, retry: RetryConfig | None = None) -> turn.Turn[Any, Any]:
@@ -134,6 +148,13 @@ def turn_on(pool: ToyPool, *, timeout: float = 1000, retry: RetryConfig | None =
     return turn.Turn(
         provider="toy", request="question", transform=ToyTransform(), lease=pool.lease, timeout=timeout, retry=retry
     )
+
+
+async def run_in_time(pool: ToyPool, emit: turn.Emit, seconds: float, retry: RetryConfig | None = None) -> None:
+    """Carry a turn out, and watch the clock."""
+    asked = turn_on(pool, timeout=seconds, retry=retry)
+    with turn.time_limit("toy", seconds, asked.started):
+        await turn.run(asked, emit)
 
 
 PATIENT = RetryConfig(max_retries=3, backoff_factor=1)
@@ -186,7 +207,7 @@ async def test_a_turn_that_takes_too_long_is_a_timeout(script: list[Message]) ->
     session = ToySession(script)
     pool = ToyPool(session)
     with anyio.fail_after(BOUND), pytest.raises(VendorTimeout) as caught:
-        await turn.run(turn_on(pool, timeout=0.05, retry=PATIENT), Heard())
+        await run_in_time(pool, Heard(), 0.05, PATIENT)
     assert "0.05 s" in caught.value.message
     assert caught.value.provider == "toy"
     assert (pool.leased, pool.released) == (1, 1)
@@ -202,7 +223,7 @@ async def test_waiting_for_a_free_process_counts_against_the_time() -> None:
             raise AssertionError
 
     with anyio.fail_after(BOUND), pytest.raises(VendorTimeout):
-        await turn.run(turn_on(Full(ToySession(ANSWER)), timeout=0.05), Heard())
+        await run_in_time(Full(ToySession(ANSWER)), Heard(), 0.05)
 
 
 async def test_a_reader_that_takes_too_long_is_a_timeout_too() -> None:
@@ -213,7 +234,7 @@ async def test_a_reader_that_takes_too_long_is_a_timeout_too() -> None:
         await anyio.sleep_forever()
 
     with anyio.fail_after(BOUND), pytest.raises(VendorTimeout):
-        await turn.run(turn_on(pool, timeout=0.05), never)
+        await run_in_time(pool, never, 0.05)
     assert (pool.leased, pool.released) == (1, 1)
 
 
@@ -387,3 +408,75 @@ async def test_a_provider_that_names_itself_keeps_its_name() -> None:
     with anyio.fail_after(BOUND), pytest.raises(BadRequest) as caught:
         await turn.run(turn_on(ToyPool(ToySession([error]))), Heard())
     assert caught.value.provider == "other"
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(turn, "monotonic", lambda: self.now)
+
+
+async def test_the_end_is_preceded_by_how_the_bridge_came_to_it(
+    monkeypatch: pytest.MonkeyPatch, pauses: list[float]
+) -> None:
+    """Waits of all attempts, the last process, the first words and the whole; limits and usage are no words."""
+    clock = Clock(monkeypatch)
+
+    class Slow(ToyPool):
+        async def lease(self) -> Lease[Any]:
+            clock.now += 2
+            return await super().lease()
+
+    class Heeding(Heard):
+        async def __call__(self, event: Event) -> None:
+            await super().__call__(event)
+            clock.now += 1
+
+    answer: list[Event] = [STARTED, PlanLimits(()), TextDelta("a"), UsageReport(1, 2), Finished("stop")]
+    pool, heard = Slow(ToySession([busy()]), ToySession(answer), uses=7), Heeding()
+    asked = replace(turn_on(pool, retry=PATIENT), started=99.0)
+    with anyio.fail_after(BOUND), log.of_request("req-1"):
+        await turn.run(asked, heard)
+    # 1 before it began, 2 + 2 for two processes; then 1 for each event.
+    assert heard.served == [Served("req-1", 7, 4.0, 1 + 4 + 2.0, 1 + 4 + 4.0)]
+    assert [type(event) for event in heard.events] == [Started, PlanLimits, TextDelta, UsageReport, Finished]
+
+
+async def test_a_model_that_said_nothing_said_nothing_first() -> None:
+    """There is no time of its first words."""
+    heard = Heard()
+    with anyio.fail_after(BOUND):
+        await turn.run(turn_on(ToyPool(ToySession([STARTED, UsageReport(1, 0), Finished("stop")]))), heard)
+    (served,) = heard.served
+    assert served.first_event_seconds is None
+    assert served.total_seconds >= served.queue_seconds >= 0
+
+
+async def test_steps_and_further_tries_are_logged_with_the_request_and_nothing_of_its_words(
+    pauses: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A further try is a warning, all else for those who debug."""
+    caplog.set_level("DEBUG", "uutel_bridge")
+    failing = VendorUnavailable("secret words", status=503, evidence="secret words")
+    pool = ToyPool(ToySession([failing]), ToySession([STARTED, TextDelta("secret words"), Finished("stop")]))
+    with anyio.fail_after(BOUND), log.of_request("req-%s"):
+        await turn.run(turn_on(pool, retry=PATIENT), Heard())
+    lines = [record.getMessage() for record in caplog.records]
+    assert [record.levelname for record in caplog.records] == ["DEBUG", "WARNING", "DEBUG", "DEBUG"]
+    assert all(line.startswith("[req-%s] toy: ") for line in lines)
+    assert {record.request_id for record in caplog.records} == {"req-%s"}  # type: ignore[attr-defined]
+    assert {record.name for record in caplog.records} == {"uutel_bridge.turn"}
+    assert "VendorUnavailable" in lines[1]
+    assert "secret" not in caplog.text
+
+
+async def test_the_end_of_a_turn_that_failed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """By the kind of the failure; outside of a request the line has no name in front."""
+    caplog.set_level("DEBUG", "uutel_bridge")
+    with anyio.fail_after(BOUND), pytest.raises(BadRequest):
+        await turn.run(turn_on(ToyPool(ToySession([BadRequest("secret words")]))), Heard())
+    assert caplog.messages[-1].startswith("toy: ")
+    assert caplog.messages[-1].endswith("BadRequest")
+    assert "secret" not in caplog.text

@@ -28,6 +28,22 @@ class LoginStatus:
     """What to type in a terminal to log in."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """What a CLI's own sign-in wants beyond its command. The texts are regular expressions."""
+
+    variables: tuple[tuple[str, str], ...] = ()
+    """What keeps it from asking for other things."""
+    stays: bool = False
+    """Whether it goes on after the login as a program for a person, to be left."""
+    code_prompt: str = ""
+    """What it writes last when it waits for the code that a browser shows; empty where it never does."""
+    menu: str = ""
+    """What it writes where Enter chooses the login that asks for a code."""
+    unseen: tuple[tuple[str, str], ...] = ()
+    """Variables where no person sees it: to print the address rather than open a browser."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Whom the CLI itself takes the user for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,8 +20,8 @@ from uutel_bridge.core.litellm_errors import to_litellm
 from uutel_bridge.core.prices import register_prices
 from uutel_bridge.core.request import read_request
 
-_PLUMBING = frozenset({"max_retries", "stream", "stream_options"})
-"""What LiteLLM puts among the optional parameters and carries out by itself."""
+_PLUMBING = frozenset({"max_retries", "stream", "stream_options", "uutel_dedup"})
+"""What stands among the optional parameters and is not for the vendor: LiteLLM's own business, and ours."""
 
 _IDLE_LIMIT = 300.0
 """Seconds after which a stream that nobody reads gives its process back."""
@@ -45,19 +45,23 @@ class BaseUU(CustomLLM):
     supported_models: ClassVar[tuple[str, ...]] = ()
     """Names worth offering; any other that the vendor takes works as well."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        register_prices()  # whichever way a handler gets into LiteLLM's list
+
     def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
         """A whole answer, for a thread that may wait."""
         with _litellm_errors(kwargs):
             ask = self._read(kwargs)
             turns = loop.run(partial(ask.bridge.collect, ask.call, ask.choices))
-        return chunks.fold(kwargs["model_response"], ask.model, turns)
+        return _folded(kwargs, ask.model, turns)
 
     async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
         """A whole answer."""
         with _litellm_errors(kwargs):
             ask = self._read(kwargs)
             turns = await loop.arun(partial(ask.bridge.collect, ask.call, ask.choices))
-        return chunks.fold(kwargs["model_response"], ask.model, turns)
+        return _folded(kwargs, ask.model, turns)
 
     def streaming(self, *args: Any, **kwargs: Any) -> Iterator[ModelResponseStream]:  # pyright: ignore[reportIncompatibleMethodOverride]  # LiteLLM 1.89 takes these chunks, its annotation does not say so
         """Chunks as they come, for a thread that may wait."""
@@ -78,7 +82,9 @@ class BaseUU(CustomLLM):
         if ask.choices > 1:
             raise UnsupportedParam("n: several choices cannot be streamed through LiteLLM.", param="n")
         stream = loop.open_stream(partial(ask.bridge.run, ask.call), idle_limit=_IDLE_LIMIT)
-        return chunks.ChunkStream(ask.model), stream
+        out = chunks.ChunkStream(ask.model)
+        _tell_callbacks(kwargs, out.facts)
+        return out, stream
 
     def _read(self, kwargs: Mapping[str, Any]) -> _Ask:
         name, model = self._route(kwargs["model"])
@@ -102,6 +108,8 @@ class BaseUU(CustomLLM):
             api_base=kwargs.get("api_base"),
             # The Router always brings max_retries, 0 included.
             retried_by_caller="max_retries" in optional,
+            shared=_may_share(kwargs),
+            request_id=str(about.get("litellm_call_id") or ""),
         )
         return _Ask(kwargs["model"], provider, provider.call(chat, options), chat.n)
 
@@ -120,8 +128,7 @@ class UutelUU(BaseUU):
 
 @cache
 def shared_handler() -> UutelUU:
-    """The instance that `uutel_bridge.handler` is; a proxy config names it. Making it registers prices, too."""
-    register_prices()
+    """The instance that `uutel_bridge.handler` is; a proxy config names it."""
     return UutelUU()
 
 
@@ -131,6 +138,31 @@ def _litellm_errors(kwargs: Mapping[str, Any]) -> Generator[None, None, None]:
         yield
     except UUError as error:
         raise to_litellm(error, kwargs["model"]) from error
+
+
+def _may_share(kwargs: Mapping[str, Any]) -> bool:
+    """Whether the caller said `uutel_dedup=True`, or else `caching=True`."""
+    asked = kwargs["optional_params"].get("uutel_dedup")
+    if asked is None:
+        # LiteLLM keeps `caching` for its own cache, which notes the call's arguments here.
+        cache = getattr(kwargs.get("logging_obj"), "_llm_caching_handler", None)
+        return cache is not None and cache.request_kwargs.get("caching") is True
+    if not isinstance(asked, bool):
+        raise BadRequest("uutel_dedup: true or false is needed.", param="uutel_dedup")
+    return asked
+
+
+def _folded(kwargs: Mapping[str, Any], model: str, turns: Sequence[Sequence[Event]]) -> ModelResponse:
+    response: Any = chunks.fold(kwargs["model_response"], model, turns)
+    _tell_callbacks(kwargs, response._hidden_params["uutel"])  # noqa: SLF001  # LiteLLM's own name for it
+    return response
+
+
+def _tell_callbacks(kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Have LiteLLM hand `facts` to callbacks, in their `kwargs["uutel"]`: the response of a stream has lost them."""
+    logging_obj = kwargs.get("logging_obj")
+    if logging_obj is not None:
+        logging_obj.model_call_details["uutel"] = facts
 
 
 def _chunks(

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
-from pydantic import SecretStr
-
-from uutel_bridge.core import links, loop, registry, turn
+from uutel_bridge.core import dedup, links, log, loop, registry, turn
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.events import Event
+from uutel_bridge.core.pool import Snapshot
 from uutel_bridge.core.provider import AnyLease, AnyParts, Checkup, ProviderStatus
 from uutel_bridge.core.request import ChatRequest
 from uutel_bridge.core.settings import ProviderSettings, load, load_retry
 
-logging.getLogger("uutel_bridge").addHandler(logging.NullHandler())  # it is for the program to say where logs go
-
 DEFAULT_TIMEOUT = 600.0
 """Seconds for a whole answer where nobody says otherwise; LiteLLM's own default."""
+_LONGEST_ID = 128
+"""Characters of a request's name that are worth showing in every line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,14 @@ class Options:
     """What a caller may say about a call beyond the request itself."""
 
     timeout: float | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     api_base: str | None = None
     retried_by_caller: bool = False
     """True where LiteLLM or its Router tries again by itself."""
+    shared: bool = False
+    """Whether identical requests that are under way at the same time may be answered by one turn."""
+    request_id: str = ""
+    """The caller's own name for the call in logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Call:
     """The provider's, with what the caller says in place of some."""
     lease: Callable[[Any], Awaitable[AnyLease]]
     """Waits for a session for a request."""
+    request_id: str
+    """In the log, and in what is told of the answer."""
+    key: str | None = None
+    """Calls with the same one share a turn; None for a turn of its own."""
     unfetched: ChatRequest | None = None
     """What `request` was made of, where it holds links that must be fetched first."""
 
@@ -66,6 +73,7 @@ class Bridge:
         self.settings = settings
         self._retry = load_retry(os.environ)
         self._backend = parts.backend(settings)
+        self._shared = dedup.SharedTurns()
 
     def call(self, chat: ChatRequest, options: Options) -> Call:
         """Check everything that can be checked before a session is needed. Any thread; no waiting.
@@ -76,30 +84,54 @@ class Bridge:
             LoginMissing: Nobody is logged in to it.
             PermissionDenied: The user has not allowed it.
         """
-        changes = {
-            "api_key": SecretStr(options.api_key) if options.api_key else None,
-            "api_base": options.api_base,
-        }
-        settings = self.settings.model_copy(update={name: value for name, value in changes.items() if value})
         with _naming(self.parts.name):
+            settings = self.settings.with_callers(options.api_key, options.api_base)
             request = self.parts.transform.request(chat)
-            call = Call(request, options, settings, self._backend.admit(settings, dict(os.environ)))
+            lease = self._backend.admit(settings, dict(os.environ))
+        call = Call(request, options, settings, lease, _request_id(options), _key(chat, options))
         return replace(call, unfetched=chat) if self.parts.fetches_links and links.found(chat) else call
 
     async def run(self, call: Call, emit: turn.Emit) -> None:
-        """Carry a call out on the private loop; see `core.turn.run`."""
-        started = monotonic()
-        await self._turn(await self._fetched(call, started), emit, started)
+        """Carry a call out on the private loop, handing each event to `emit` as it comes.
 
-    async def _fetched(self, call: Call, started: float) -> Call:
+        Raises:
+            VendorTimeout: Its time is over.
+            UUError: What else went wrong; see `core.turn.run`.
+        """
+        with self._at_work(call) as started:
+            await self._turn(await self._fetched(call), emit, started)
+
+    async def collect(self, call: Call, choices: int) -> list[list[Event]]:
+        """The events of whole turns, `choices` of them side by side; raises what `run` raises."""
+        with self._at_work(call) as started:
+            ready = await self._fetched(call)
+            answers: list[list[Event]] = [[] for _ in range(choices)]
+            turns = [self._turn(ready, _into(answer), started, choice) for choice, answer in enumerate(answers)]
+            tasks = [asyncio.ensure_future(each) for each in turns]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:  # one failed, or the caller left: the others are of no use
+                    task.cancel()
+        return answers
+
+    @contextmanager
+    def _at_work(self, call: Call) -> Generator[float, None, None]:
+        """From now on a call's time runs, and its errors and its log have names."""
+        started, name = monotonic(), self.parts.name
+        with log.of_request(call.request_id), _naming(name), turn.time_limit(name, call.timeout, started):
+            yield started
+
+    async def _fetched(self, call: Call) -> Call:
         if call.unfetched is None:
             return call
-        with _naming(self.parts.name), turn.time_limit(self.parts.name, call.timeout, started):
-            chat = await links.fetched(call.unfetched, private_allowed=call.settings.private_links)
-            return replace(call, request=self.parts.transform.request(chat), unfetched=None)
+        chat = await links.fetched(call.unfetched, private_allowed=call.settings.private_links)
+        request = self.parts.transform.request(chat)
+        return replace(call, request=request, key=_key(chat, call.options), unfetched=None)
 
-    async def _turn(self, call: Call, emit: turn.Emit, started: float) -> None:
-        await turn.run(
+    async def _turn(self, call: Call, emit: turn.Emit, started: float, choice: int = 0) -> None:
+        carry_out = partial(
+            turn.run,
             turn.Turn(
                 provider=self.parts.name,
                 request=call.request,
@@ -109,21 +141,11 @@ class Bridge:
                 started=started,
                 retry=None if call.options.retried_by_caller else self._retry,
             ),
-            emit,
         )
-
-    async def collect(self, call: Call, choices: int) -> list[list[Event]]:
-        """The events of whole turns, `choices` of them side by side."""
-        started = monotonic()
-        ready = await self._fetched(call, started)
-        answers: list[list[Event]] = [[] for _ in range(choices)]
-        tasks = [asyncio.ensure_future(self._turn(ready, _into(answer), started)) for answer in answers]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:  # one failed, or the caller left: the others are of no use
-                task.cancel()
-        return answers
+        if call.key is None:
+            await carry_out(emit)
+        else:
+            await self._shared.join((call.key, choice), carry_out, emit)
 
     async def warm(self, count: int) -> None:
         """Do ahead of the first request what can be done, and wait for it."""
@@ -152,6 +174,19 @@ def _naming(provider: str) -> Generator[None, None, None]:
         raise
 
 
+def _request_id(options: Options) -> str:
+    # One that another program chose may hold anything, and a line of the log must stay one line.
+    given = options.request_id
+    return given if given.isprintable() and 0 < len(given) <= _LONGEST_ID else uuid4().hex
+
+
+def _key(chat: ChatRequest, options: Options) -> str | None:
+    if not options.shared:
+        return None
+    # Provider and settings are one bridge's; the time is not in it, for each caller watches his own.
+    return dedup.key(chat, options.api_key, options.api_base, options.retried_by_caller)
+
+
 def _into(answer: list[Event]) -> turn.Emit:
     async def emit(event: Event) -> None:
         answer.append(event)
@@ -178,7 +213,14 @@ def bridge(name: str) -> Bridge:
 
 def status() -> tuple[ProviderStatus, ...]:
     """Every provider: its executable, its login, its processes. Starts nothing, calls nobody."""
-    return tuple(bridge(name).status() for name in registry.provider_names())
+    return tuple(_status(name) for name in registry.provider_names())
+
+
+def _status(name: str) -> ProviderStatus:
+    try:
+        return bridge(name).status()
+    except UUError as error:  # its settings are wrong, which is no trouble of the others
+        return ProviderStatus(name, "", None, Snapshot(), error.message)
 
 
 def warm(name: str, count: int = 1) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, TypeAlias
 
 from litellm.types.llms.openai import ChatCompletionRedactedThinkingBlock, ChatCompletionThinkingBlock
@@ -30,6 +30,7 @@ from uutel_bridge.core.events import (
     PlanLimits,
     ReasoningBlock,
     ReasoningDelta,
+    Served,
     Started,
     TextDelta,
     TextSignature,
@@ -62,15 +63,17 @@ def to_usage(report: UsageReport) -> Usage:
     return usage
 
 
-def hidden(event: Started | PlanLimits, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What OpenAI's shape has no place for and a caller may want: what was `known` before, and what the event adds."""
+def tell(event: Started | PlanLimits | Served, facts: dict[str, Any]) -> None:
+    """Add what OpenAI's shape has no place for and a caller may want to the `facts` of an answer."""
     if isinstance(event, Started):
-        return {**known, "uutel_model": event.model, "uutel_attempts": event.attempts}
-    windows = {
-        window.name: {"utilization": window.utilization, "resets_at": window.resets_at, "status": window.status}
-        for window in event.windows
-    }
-    return {**known, "uutel_limits": {**known.get("uutel_limits", {}), **windows}}
+        facts.update(model=event.model, attempts=event.attempts)
+    elif isinstance(event, Served):
+        facts.update(asdict(event))
+    else:
+        facts.setdefault("limits", {}).update(
+            (window.name, {"utilization": window.utilization, "resets_at": window.resets_at, "status": window.status})
+            for window in event.windows
+        )
 
 
 class ChunkStream:
@@ -81,18 +84,19 @@ class ChunkStream:
         self._id: str | None = None
         self._created = 0
         self._role: str | None = "assistant"
-        self._hidden: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {}
+        """The `uutel` of the chunks' hidden parameters: one dictionary for all of them, whole at the end.
+
+        LiteLLM hides the parameters of the usage and of the finish; what is known last would not get to the caller.
+        """
 
     def feed(self, events: Sequence[Event]) -> Iterator[ModelResponseStream]:
         """The chunks for events that arrived together."""
         for event in _merged(events):
-            if isinstance(event, Started | PlanLimits):
-                self._hidden = hidden(event, self._hidden)
+            if isinstance(event, Started | PlanLimits | Served):
+                tell(event, self.facts)
                 if isinstance(event, Started):
                     self._id = event.response_id
-                elif self._role is None:
-                    # A chunk of its own, once one is out: LiteLLM hides those of the usage and the finish.
-                    yield self._chunk(self._delta())
             elif isinstance(event, UsageReport):
                 # A chunk of its own, before the finish: LiteLLM loses usage anywhere else.
                 yield self._chunk(self._delta(), usage=to_usage(event))
@@ -126,7 +130,7 @@ class ChunkStream:
         choice = StreamingChoices(index=0, delta=delta, finish_reason=finish_reason)
         facts: dict[str, Any] = {"usage": usage} if usage else {}
         chunk = ModelResponseStream(id=self._id, created=self._created, model=self._model, choices=[choice], **facts)
-        chunk._hidden_params = {**self._hidden}  # noqa: SLF001  # LiteLLM's own name for it  # pyright: ignore[reportPrivateUsage]
+        chunk._hidden_params = {"uutel": self.facts}  # noqa: SLF001  # LiteLLM's own name for it  # pyright: ignore[reportPrivateUsage]
         return chunk
 
 
@@ -198,21 +202,33 @@ def fold(response: ModelResponse, model: str, turns: Sequence[Sequence[Event]]) 
     """
     response.model = model
     response.choices = [_choice(index, events) for index, events in enumerate(turns)]
-    facts: dict[str, Any] = {}
+    hidden: dict[str, Any] = {"uutel": _facts(turns)}
     reports = [event for events in turns for event in events if isinstance(event, UsageReport)]
     if reports:
         total = _sum(reports)
         response.usage = to_usage(total)  # pyright: ignore[reportAttributeAccessIssue]
         if total.cost is not None:
-            facts["response_cost"] = total.cost  # for LiteLLM before 1.109, which passes over `usage.cost`
-    started = [event for event in turns[0] if isinstance(event, Started)]
-    limits = [event for events in turns for event in events if isinstance(event, PlanLimits)]
-    for event in (*started, *limits):
-        facts = hidden(event, facts)
-    if started:
-        response.id = started[-1].response_id
-    response._hidden_params.update(facts)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
+            hidden["response_cost"] = total.cost  # for LiteLLM before 1.109, which passes over `usage.cost`
+    for event in turns[0]:
+        if isinstance(event, Started):
+            response.id = event.response_id
+    response._hidden_params.update(hidden)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType]
     return response
+
+
+def _facts(turns: Sequence[Sequence[Event]]) -> dict[str, Any]:
+    """The limits that any turn told of; all else is that of the slowest, which the caller waited for."""
+    facts: dict[str, Any] = {}
+    slowest = max(turns, key=_seconds)
+    for events in turns:
+        for event in events:
+            if isinstance(event, PlanLimits) or (events is slowest and isinstance(event, Started | Served)):
+                tell(event, facts)
+    return facts
+
+
+def _seconds(events: Sequence[Event]) -> float:
+    return next((event.total_seconds for event in events if isinstance(event, Served)), 0.0)
 
 
 def _choice(index: int, events: Sequence[Event]) -> Choices:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, Protocol
 
 import anyio
 
 from uutel_bridge.core import locate, probe, process
-from uutel_bridge.core.auth import Account, LoginStatus, require
-from uutel_bridge.core.errors import CLIVersion, UUError
+from uutel_bridge.core.auth import Account, LoginStatus, SignIn, require
+from uutel_bridge.core.errors import CLIVersion, UUError, VendorTimeout
 from uutel_bridge.core.pool import Lease, Limits, Pool
 from uutel_bridge.core.process import Child, LaunchPlan
 from uutel_bridge.core.provider import (
@@ -89,6 +89,16 @@ class Launch(Generic[RequestT]):
     """Whether this CLI version passed the probe: its processes can be reset and used again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that a CLI names when it is asked what there is."""
+
+    name: str
+    """As in `uutel/<provider>/<name>`."""
+    about: str = ""
+    """The vendor's words about it, or the full name that this one stands for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CLIParts(Parts[RequestT, ResponseT]):
     """Everything that makes a provider of a CLI."""
@@ -106,6 +116,10 @@ class CLIParts(Parts[RequestT, ResponseT]):
     """What a version that failed the probe still does, in words for a person."""
     oldest_version: str = "0"
     """Before this one, it does not even do that."""
+    list_models: Callable[[str, Mapping[str, str], ProviderSettings], Awaitable[tuple[Offer, ...]]] | None = None
+    """Asks the CLI what it offers, without a model call; None where it cannot be asked."""
+    sign_in: SignIn = field(default_factory=SignIn)
+    """What its own sign-in wants."""
     inner: Callable[[str], str] = str
     """What to run, by the executable that was found, which may be a package manager's wrapper."""
     settings: type[CLISettings] = CLISettings
@@ -131,6 +145,9 @@ class CLIParts(Parts[RequestT, ResponseT]):
 def _numbers(version: str) -> list[int]:
     return [int(number) for number in version.split(".")]
 
+
+_OFFER_SECONDS = 60.0
+"""A cold start takes a second or so, and so does what some CLIs then ask of the vendor; a busy machine is slower."""
 
 AnyCLIParts = CLIParts[Any, Any]
 AnySession = CLISession[Any, Any]
@@ -163,12 +180,17 @@ class Processes:
         return partial(self._lease, self._ready(settings, environment))
 
     def _ready(self, settings: ProviderSettings, environment: Mapping[str, str]) -> _Found:
-        executable = self._find(environment)
+        executable = self.find(environment)
         if settings.api_key is None:
             require(self._parts.auth.status(environment), self._parts.name)
         return _Found(self._parts.inner(executable), settings, environment)
 
-    def _find(self, environment: Mapping[str, str]) -> str:
+    def find(self, environment: Mapping[str, str]) -> str:
+        """The path of the CLI.
+
+        Raises:
+            CLINotFound: It is not installed.
+        """
         return locate.find(
             self._settings.executable,
             self._parts.executable,
@@ -224,7 +246,7 @@ class Processes:
         """How it stands; starts nothing."""
         executable, login, problem = "", None, ""
         try:
-            executable = self._find(environment)
+            executable = self.find(environment)
             login = self._parts.auth.status(environment)
             if self._settings.api_key is None:
                 require(login, self._parts.name)
@@ -265,6 +287,22 @@ class Processes:
         if warm is not None:
             unproven = f"this version did not pass the start-up probe; it does {self._parts.unproven}"
             yield "processes", "kept warm between requests" if warm else unproven
+
+    async def offered(self, environment: Mapping[str, str]) -> tuple[Offer, ...] | None:
+        """The models that the CLI names, without a model call; None where it cannot be asked.
+
+        Raises:
+            CLINotFound: It is not installed.
+            LoginMissing: Nobody is logged in.
+            UUError: It gave no answer.
+        """
+        ask = self._parts.list_models
+        if ask is None:
+            return None
+        found = self._ready(self._settings, environment)
+        with anyio.move_on_after(_OFFER_SECONDS):
+            return await ask(found.executable, environment, self._settings)
+        raise VendorTimeout(f"{self._parts.title} did not name its models within {_OFFER_SECONDS:g} s.")
 
     async def aclose(self) -> None:
         """Stop every process."""

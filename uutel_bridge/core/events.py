@@ -110,6 +110,22 @@ class PlanLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """How the bridge came to the answer; once, before the end. Times are seconds on its own clock."""
+
+    request_id: str
+    """As in the log."""
+    process_uses: int
+    """How many turns the process had served before; 0 for a fresh one, or where there is none."""
+    queue_seconds: float
+    """Waited for a process that is ready, over all attempts: in line, for a start, for a reset."""
+    first_event_seconds: float | None
+    """From the request to the first thing that the model said; None where it said nothing."""
+    total_seconds: float
+    """From the request to the end of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Always the last event of a turn."""
 
@@ -125,6 +141,7 @@ Event: TypeAlias = (
     | ToolCallDelta
     | UsageReport
     | PlanLimits
+    | Served
     | Finished
 )
 """Closed on purpose: adding a member makes every `assert_never` fail to type-check."""

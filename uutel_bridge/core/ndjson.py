@@ -31,7 +31,7 @@ class LineFramer:
         lines = b"".join(self._parts).split(b"\n") if b"\n" in chunk else []
         if self._size > self._limit and max(map(len, lines), default=self._size) > self._limit:
             self.flush()
-            raise ProtocolError(f"A line of the CLI's output is longer than {self._limit} bytes.")
+            raise ProtocolError(f"A line is longer than {self._limit} bytes.")
         if lines:
             tail = lines.pop()
             self._parts, self._size = [tail], len(tail)

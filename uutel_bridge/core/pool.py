@@ -7,9 +7,9 @@ time (a start, a reset, a stop) is a task that the pool owns, so no cancelled ca
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -18,12 +18,13 @@ from typing import Any, Generic, Protocol, TypeVar
 from typing_extensions import assert_never
 
 from uutel_bridge.core.errors import CLIExited, UUError
+from uutel_bridge.core.log import logger
 from uutel_bridge.core.pool_state import Decision, Hand, Limits, PoolState, Reset, Start, Stop
 from uutel_bridge.core.process import LaunchPlan
 
 __all__ = ["Lease", "Limits", "Pool", "PooledSession", "Snapshot"]
 
-log = logging.getLogger("uutel_bridge.pool")
+log = logger("pool")
 
 
 class PooledSession(Protocol):
@@ -238,7 +239,8 @@ class Pool(Generic[SessionT]):
         wakeup = self._state.next_wakeup(now)
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if wakeup is None else self._loop.call_later(wakeup - now, self._step)
+        # In a context of its own: what is done then is no part of the request that is being served now.
+        self._timer = None if wakeup is None else self._loop.call_later(wakeup - now, self._step, context=Context())
 
     # Jobs: one at a time for each member, and the last one counts
 

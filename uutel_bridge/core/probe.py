@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +12,13 @@ import orjson
 from uutel_bridge import __version__
 from uutel_bridge.core import locate
 from uutel_bridge.core.errors import CLINotFound, UUError
+from uutel_bridge.core.log import logger
 from uutel_bridge.core.settings import ProviderSettings
 
 if TYPE_CHECKING:
     from uutel_bridge.core.cli_provider import AnyCLIParts
 
-_log = logging.getLogger("uutel_bridge.probe")
+_log = logger("probe")
 _FILE = "probes.json"
 
 

@@ -12,10 +12,11 @@ import os
 import signal
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import anyio
 
@@ -342,6 +343,32 @@ async def run(plan: LaunchPlan, *, timeout: float, limit: int = 2**20) -> Comple
         if len(stdout) > limit:
             raise ProtocolError(f"{group.name!r} wrote more than {limit} bytes.", evidence=_tail(err))
         return Completed(cast("int", group.leader.returncode), stdout.decode("utf-8", "replace"), _tail(err))
+
+
+def run_here(plan: LaunchPlan) -> int:
+    """Run a command on our own terminal to its end, as a shell would; its exit status. What interrupts us ends it.
+
+    Raises:
+        UUError: As for `Child.start`.
+    """
+    try:
+        return subprocess.call(plan.argv, env=dict(plan.env), cwd=plan.cwd)
+    except (OSError, ValueError) as exc:
+        raise _start_error(plan, exc) from exc
+
+
+@contextmanager
+def on_terminal(plan: LaunchPlan) -> Generator[Any, None, None]:
+    """A command on a terminal that is made for it: a `pexpect.spawn`, which ends with the block."""
+    import pexpect  # noqa: PLC0415 - 20 ms that only a sign-in needs
+
+    command, *arguments = plan.argv
+    spawn = cast("Any", pexpect.spawn)
+    child = spawn(command, arguments, env=dict(plan.env), cwd=plan.cwd, echo=False, encoding="utf-8")
+    try:
+        yield child
+    finally:
+        child.close(force=True)
 
 
 def _tail(file: IO[bytes]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from uutel_bridge.core.auth import LoginStatus
 from uutel_bridge.core.events import Event
@@ -81,9 +81,25 @@ class Lease(Protocol[RequestT_contra, ResponseT_co]):
         ...
 
 
+Ability = Literal["audio", "forced_calls", "images", "pdf", "prompt_cache"]
+"""What a model can do that no parameter tells: the media that it takes, functions that it can be made to call, and a
+prompt's beginning that is cheaper the second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surcharge:
+    """How many times as much a request costs, all of it, when its prompt is long."""
+
+    above: int
+    """Tokens of the prompt, in whole thousands."""
+    input: float
+    """Of cached tokens as well."""
+    output: float
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is known of a model. Prices in US dollars per token."""
+    """What is known of a model. Prices in US dollars per token, 0 where the vendor publishes none."""
 
     name: str
     max_input_tokens: int
@@ -92,6 +108,8 @@ class Model:
     output_cost: float
     cache_read_cost: float
     cache_creation_cost: float
+    surcharge: Surcharge | None = None
+    abilities: frozenset[Ability] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +187,8 @@ class Parts(ABC, Generic[RequestT, ResponseT]):
     settings: type[ProviderSettings]
     fetches_links: bool = False
     """Whether the bridge gets what links lead to, as the vendor does not; then no link is ever sent."""
+    login_help: str = ""
+    """How to log in, where no CLI of its own does it."""
 
     @abstractmethod
     def backend(self, settings: ProviderSettings) -> Backend[RequestT, ResponseT]:

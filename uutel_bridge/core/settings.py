@@ -1,12 +1,16 @@
 """The user's settings: `UUTEL_*` variables over the config file over defaults.
 
 `UUTEL_CLAUDE_CODE__SPARES=2` and `spares = 2` under `[claude-code]` in the config file say the same. An empty variable
-counts as unset.
+counts as unset. A name that nobody knows is an error: of the section in which it stands, or which it resembles, and of
+all sections where it resembles none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar, cast
 
@@ -23,6 +27,7 @@ from pydantic_settings import (
 )
 from typing_extensions import Self
 
+from uutel_bridge.core import registry
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.retry import RetryConfig
 
@@ -33,8 +38,14 @@ _READERS = {
     ".json": JsonConfigSettingsSource,
 }
 
+_RETRY = "retry"
+"""The one section that is no provider's."""
+
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SettingsT = TypeVar("SettingsT", bound="ProviderSettings")
+
+
+_ADDRESS = r"^https?://\S+$"
 
 
 class ProviderSettings(BaseModel):
@@ -45,8 +56,8 @@ class ProviderSettings(BaseModel):
     executable: str | None = Field(
         default=None, min_length=1, description="the path or the name of the vendor's command"
     )
-    """The CLI to run, where it is not simply the first on PATH."""
-    api_base: str | None = Field(default=None, pattern=r"^https?://\S+$", description="an http:// or https:// address")
+    """The CLI to run, where it is not simply the first of its name on PATH."""
+    api_base: str | None = Field(default=None, pattern=_ADDRESS, description="an http:// or https:// address")
     """Where the vendor's API is, for gateways and tests."""
     api_key: SecretStr | None = Field(default=None, min_length=1, description="a text")
     """Used in place of the stored login."""
@@ -55,13 +66,24 @@ class ProviderSettings(BaseModel):
     )
     """Further variables that the CLI gets to see."""
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="a number of seconds above 0")
-    """Seconds for a request that brings no time limit of its own."""
+    """Seconds for a whole answer, where a call brings no shorter `timeout` (LiteLLM's default is 600)."""
     private_links: bool = Field(default=False, description="true or false")
-    """Whether the bridge may fetch links to this machine and to private networks."""
+    """Whether links that the bridge fetches may lead to this machine and to private networks."""
 
     def for_one_request(self) -> Self:
         """The same for a program that makes one request and ends."""
         return self
+
+    def with_callers(self, api_key: str | None, api_base: str | None) -> Self:
+        """The same for a call that may bring a key and an address of its own.
+
+        Raises:
+            BadRequest: That is no address.
+        """
+        if api_base and not re.fullmatch(_ADDRESS, api_base):
+            raise BadRequest("api_base must be an http:// or https:// address.", param="api_base")
+        given = {"api_key": SecretStr(api_key) if api_key else None, "api_base": api_base}
+        return self.model_copy(update={name: value for name, value in given.items() if value})
 
 
 class CLISettings(ProviderSettings):
@@ -70,7 +92,7 @@ class CLISettings(ProviderSettings):
     spares: int = Field(default=1, ge=0, description="a whole number, 0 or more")
     """Processes kept ready for the next request."""
     max_processes: int = Field(default=4, ge=1, description="a whole number, 1 or more")
-    """How many processes may live at once."""
+    """How many processes may live at once; further requests wait in line."""
     idle_seconds: float = Field(default=300.0, gt=0, allow_inf_nan=False, description="a number of seconds above 0")
     """Seconds without a request after which processes are stopped."""
 
@@ -94,7 +116,7 @@ def load_retry(environment: Mapping[str, str]) -> RetryConfig:
     Raises:
         BadRequest: As in `load`.
     """
-    return _load(RetryConfig, "retry", environment)
+    return _load(RetryConfig, _RETRY, environment)
 
 
 def config_path() -> Path:
@@ -114,22 +136,58 @@ def config_path() -> Path:
 
 def _load(model: type[ModelT], name: str, environment: Mapping[str, str]) -> ModelT:
     path = config_path()
-    title, table = _section(path, name)
-    section = name.replace("-", "_")
-    variables = _variables(model, section, environment)
+    document = _document(path)
+    title, table = _section(document, path, name)
+    variables = _variables(model, name, environment)
+    _refuse_unknown_sections(name, path, document)
+    _refuse_unknown_variables(name, model, environment)
     try:
         return model.model_validate({**table, **variables})
     except ValidationError as exc:
         key = str(exc.errors()[0]["loc"][0])
-        param = f"UUTEL_{section}__{key}".upper() if key in variables else f"{path.name}: {title}.{key}"
-        _complain(model, key, param, exc)
+        written = partial(_variable, name) if key in variables else f"{path.name}: {title}.{{}}".format
+        _complain(model, key, written, exc)
 
 
-def _complain(model: type[BaseModel], key: str, param: str, cause: ValidationError) -> NoReturn:
+def _complain(model: type[BaseModel], key: str, written: Callable[[str], str], cause: ValidationError) -> NoReturn:
     field = model.model_fields.get(key)
     if field is None:
-        raise BadRequest(f"{param} is not a setting; known are {', '.join(model.model_fields)}.", param=param)
-    raise BadRequest(f"{param} must be {field.description}.", param=param) from cause
+        raise _unknown(written(key), key, model.model_fields, written)
+    raise BadRequest(f"{written(key)} must be {field.description}.", param=written(key)) from cause
+
+
+def _unknown(param: str, word: str, known: Collection[str], written: Callable[[str], str]) -> BadRequest:
+    """What to say of `param`, in which `word` is none of those that are known."""
+    nearest = get_close_matches(word, known, n=1)
+    hint = f"Did you mean {written(nearest[0])}? " if nearest else ""
+    return BadRequest(f"{param} is not a setting. {hint}Known are {', '.join(known)}.", param=param)
+
+
+def _refuse_unknown_sections(name: str, path: Path, document: Mapping[str, Any]) -> None:
+    for title in document:
+        _refuse_unknown_section(name, f"{path.name}: {title}", title, str)
+
+
+def _refuse_unknown_variables(name: str, model: type[BaseModel], environment: Mapping[str, str]) -> None:
+    for variable in sorted(key for key, value in environment.items() if value and key.startswith("UUTEL_")):
+        section, separator, key = variable.removeprefix("UUTEL_").partition("__")
+        if separator:
+            _refuse_unknown_section(name, variable, section.lower(), partial(_variable, key=key))
+        elif variable.startswith(start := _variable(name, "").removesuffix("_")):  # UUTEL_CODEX_SPARES
+            key = variable.removeprefix(start).lower()
+            raise _unknown(variable, key, model.model_fields, partial(_variable, name))
+
+
+def _refuse_unknown_section(name: str, param: str, section: str, written: Callable[[str], str]) -> None:
+    """Refuse one that nobody has, unless it resembles another one than `name`, where it will be refused."""
+    known = (*registry.installed_names(), _RETRY)
+    word = section.replace("_", "-")
+    if word not in known and get_close_matches(word, known, n=1) in ([], [name]):
+        raise _unknown(param, word, known, written)
+
+
+def _variable(name: str, key: str) -> str:
+    return f"UUTEL_{name}__{key}".replace("-", "_").upper()
 
 
 class _Variables(EnvSettingsSource):
@@ -148,15 +206,15 @@ class _Variables(EnvSettingsSource):
         return [item.strip() for item in value.split(",") if item.strip()]
 
 
-def _variables(model: type[BaseModel], section: str, environment: Mapping[str, str]) -> dict[str, Any]:
+def _variables(model: type[BaseModel], name: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    section = name.replace("-", "_")
     fields: dict[str, Any] = {section: (model, ...)}
     settings = create_model("Settings", __base__=BaseSettings, **fields)
-    return _Variables(settings, f"UUTEL_{section}__".upper(), environment)().get(section, {})
+    return _Variables(settings, _variable(name, ""), environment)().get(section, {})
 
 
-def _section(path: Path, name: str) -> tuple[str, dict[str, Any]]:
+def _section(document: Mapping[str, Any], path: Path, name: str) -> tuple[str, dict[str, Any]]:
     """The provider's table and the name under which the file has it, dashes or underscores."""
-    document = _document(path)
     titles = [title for title in dict.fromkeys((name, name.replace("-", "_"))) if title in document]
     if len(titles) > 1:
         param = f"{path.name}: {titles[1]}"
@@ -177,6 +235,6 @@ def _document(path: Path) -> dict[str, Any]:
 
     try:
         return _READERS[path.suffix](BaseSettings, path)()
-    except (OSError, ValueError, TypeError, YAMLError) as exc:  # TypeError: a list or a number, not sections
+    except (OSError, ValueError, TypeError, AttributeError, YAMLError) as exc:  # not sections, or not with names
         reason = " ".join(str(exc).split())
         raise BadRequest(f"The config file {path} cannot be read: {reason}", param=path.name) from exc

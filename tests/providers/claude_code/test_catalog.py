@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import litellm
 import pytest
 
-from uutel_bridge.providers.claude_code.catalog import MODELS
+from uutel_bridge.core.provider import Model
+from uutel_bridge.providers.claude_code.catalog import MODELS, full_name
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "claude"
 BY_NAME = {model.name: model for model in MODELS}
@@ -76,3 +78,14 @@ def test_an_alias_costs_what_its_model_costs(alias: str, name: str) -> None:
         long.cache_read_cost,
         long.cache_creation_cost,
     )
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_prices_of_long_prompts_are_those_that_litellm_has(model: Model) -> None:
+    """Where it knows the model: Haiku's alone are others."""
+    entry = litellm.model_cost.get(full_name(model.name))
+    if entry is None:
+        pytest.skip("LiteLLM does not know this model")
+    dear = entry.get("input_cost_per_token_above_100k_tokens", model.input_cost)
+    assert dear / model.input_cost == pytest.approx(model.surcharge.input if model.surcharge else 1)
+    assert (model.surcharge is not None) == ("haiku" in full_name(model.name))

@@ -18,7 +18,7 @@ from tests.providers.cloud_code.conftest import LOAD, Place
 from tests.providers.cloud_code.logins import ACCOUNT, log_in, service_account, write
 from uutel_bridge import testing
 from uutel_bridge.core.bridge import Options
-from uutel_bridge.core.errors import BadRequest, LoginMissing, VendorTimeout, VendorUnavailable
+from uutel_bridge.core.errors import BadRequest, LoginMissing, UUError, VendorTimeout, VendorUnavailable
 from uutel_bridge.providers.cloud_code import session
 
 SECRETS = ("fake-access-token", "fake-refresh-token", "hidden")
@@ -140,13 +140,14 @@ async def test_a_callers_address_and_token_go_before_the_settings(place: Place) 
     assert (place.paths, place.asked) == ([LOAD], 2)
 
 
-async def test_closed_it_may_be_used_again(place: Place) -> None:
-    """What was found stays known."""
+async def test_closed_it_answers_nobody(place: Place) -> None:
+    """As with a closed pool of processes: who asks next has another bridge."""
     async with place.program() as program:
         await program.ask()
         await program.bridge.aclose()
-        await program.ask()
-    assert (place.paths, place.asked) == ([LOAD], 2)
+        with pytest.raises(UUError, match="closed"):
+            await program.ask()
+    assert (place.paths, place.asked) == ([LOAD], 1)
 
 
 async def test_tokens_of_callers_are_not_kept(place: Place) -> None:
@@ -299,7 +300,7 @@ async def test_a_cli_that_does_not_renew_costs_no_more_than_the_callers_time(pla
         await place.ask(options=Options(timeout=0.5))
 
 
-@pytest.mark.parametrize("address", ["http://[", "http://127.0.0.1:99999999"])
+@pytest.mark.parametrize("address", ["http://[", "http://127.0.0.1:99999999", "gopher://127.0.0.1", "127.0.0.1:1"])
 async def test_an_address_that_is_none_is_a_wrong_request(place: Place, address: str) -> None:
     """It is named, and tried once."""
     with pytest.raises(BadRequest) as caught:

@@ -287,6 +287,20 @@ async def test_a_stored_login_that_has_run_out_is_renewed_by_the_cli(place: Plac
     assert starts.read_text(encoding="utf-8") == "started\n"
 
 
+async def test_an_account_that_turns_out_to_be_stopped_with_its_new_token_is_stopped(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first token had run out before Google could say so."""
+    refusals = place.api.scenarios.refusals
+    answers = iter([refusals.ALL["e401"], refusals.LOGIN_ALONE["e403_tos"]])
+    monkeypatch.setattr(code_assist, "violation", lambda _: next(answers))  # it is called while the model is asked
+    _named(place)
+    for _ in range(2):
+        with pytest.raises(AccountStopped):
+            await place.ask()
+    assert place.asked == 2
+
+
 async def test_a_callers_token_that_is_refused_is_told_as_its_own(place: Place) -> None:
     """The stored login does not step in."""
     place.api.tokens = {STORED}

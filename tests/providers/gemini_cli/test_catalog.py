@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from uutel_bridge.providers.gemini_cli.catalog import DEFAULT_MODEL, MODELS
+import litellm
+import pytest
+
+from uutel_bridge.core.provider import Model
+from uutel_bridge.providers.gemini_cli.catalog import DEFAULT_MODEL, MODELS, full_name
 
 NAMED = {model.name: model for model in MODELS}
 
@@ -24,3 +28,16 @@ def test_a_short_name_costs_what_its_model_costs() -> None:
 def test_cached_input_costs_less_than_other_input() -> None:
     """Prices are in dollars per token."""
     assert all(0 < model.cache_read_cost < model.input_cost < model.output_cost < 1e-4 for model in MODELS)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_prices_are_those_that_litellm_has_for_googles_api(model: Model) -> None:
+    """Where it has them; the Pro models cost more when a prompt is long."""
+    entry = litellm.model_cost.get(f"gemini/{full_name(model.name)}")
+    if entry is None:
+        pytest.skip("LiteLLM does not know this model")
+    theirs = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+    ours = (model.input_cost, model.output_cost, model.cache_read_cost)
+    assert ours == pytest.approx([entry[key] for key in theirs])
+    dear = entry.get("input_cost_per_token_above_200k_tokens", model.input_cost)
+    assert dear / model.input_cost == pytest.approx(model.surcharge.input if model.surcharge else 1)

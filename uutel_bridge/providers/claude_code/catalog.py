@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from uutel_bridge.core.provider import Model
+from uutel_bridge.core.provider import Ability, Model, Surcharge
 
 _MILLION = 1_000_000
+_ABILITIES: frozenset[Ability] = frozenset({"forced_calls", "images", "pdf", "prompt_cache"})
 
 
-def _model(name: str, *, input_cost: float, output_cost: float, cache_read_cost: float) -> Model:
-    """Prices in US dollars per million tokens. The CLI writes to the one-hour cache, at twice the input's price."""
+def _model(name: str, full: str) -> Model:
+    input_cost, output_cost, cache_read_cost = _PRICES[full]
     return Model(
         name=name,
         max_input_tokens=1_000_000,
@@ -16,7 +17,9 @@ def _model(name: str, *, input_cost: float, output_cost: float, cache_read_cost:
         input_cost=input_cost / _MILLION,
         output_cost=output_cost / _MILLION,
         cache_read_cost=cache_read_cost / _MILLION,
-        cache_creation_cost=2 * input_cost / _MILLION,
+        cache_creation_cost=2 * input_cost / _MILLION,  # the CLI writes to the cache that lasts an hour
+        surcharge=_SURCHARGES.get(full),
+        abilities=_ABILITIES,
     )
 
 
@@ -28,19 +31,18 @@ _FAMILIES = {
 }
 """Full names and the CLI's own short ones (2.1.330)."""
 
-# Read from the costs that Claude Code 2.1.330 reports for known numbers of tokens.
+# US dollars per million tokens: input, output, cached input. Read from the costs that Claude Code 2.1.330 reports for
+# known numbers of tokens.
 _PRICES = {
     "claude-sonnet-5-5": (2.0, 10.0, 0.10),
     "claude-opus-5-5": (4.0, 20.0, 0.20),
-    "claude-haiku-5-5": (0.1, 0.5, 0.01),  # five times that once a prompt exceeds 100,000 tokens
+    "claude-haiku-5-5": (0.1, 0.5, 0.01),
     "claude-fable-5-2": (8.0, 40.0, 0.20),
 }
+_SURCHARGES = {"claude-haiku-5-5": Surcharge(above=100_000, input=5, output=5)}
 
-MODELS = tuple(
-    _model(name, input_cost=_PRICES[full][0], output_cost=_PRICES[full][1], cache_read_cost=_PRICES[full][2])
-    for full, short in _FAMILIES.items()
-    for name in (*short, full)
-)
+MODELS = tuple(_model(name, full) for full, short in _FAMILIES.items() for name in (*short, full))
+"""The CLI tells these costs for a plan as well, which is not billed by the token."""
 
 
 def full_name(name: str) -> str:

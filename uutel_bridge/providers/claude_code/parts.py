@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from uutel_bridge.core.auth import SignIn
 from uutel_bridge.core.cli_provider import CLIParts
 from uutel_bridge.core.process import Child, LaunchPlan
 from uutel_bridge.providers.claude_code.auth import ClaudeCodeAuth
 from uutel_bridge.providers.claude_code.catalog import MODELS
 from uutel_bridge.providers.claude_code.launch import plan
 from uutel_bridge.providers.claude_code.models import ClaudeCodeRequest, ClaudeCodeResponse
+from uutel_bridge.providers.claude_code.offers import list_models
 from uutel_bridge.providers.claude_code.probe import probe
 from uutel_bridge.providers.claude_code.session import ClaudeCodeSession
 from uutel_bridge.providers.claude_code.transforms import ClaudeCodeTransform
@@ -34,4 +36,6 @@ PARTS: CLIParts[ClaudeCodeRequest, ClaudeCodeResponse] = CLIParts(
     open_session=_open_session,
     probe=probe,
     unproven="one process for each request, which is slower",
+    list_models=list_models,
+    sign_in=SignIn(code_prompt="Paste code here if prompted > "),
 )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from itertools import count
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import anyio
@@ -84,6 +84,18 @@ class ClaudeCodeSession:
             raise ProtocolError(
                 f"claude did not get ready within {_START_SECONDS:g} s.", evidence=self._child.stderr_tail
             )
+
+    async def models(self) -> list[Mapping[str, Any]]:
+        """What it offers, in its own words; instead of `start()` and a turn.
+
+        Raises:
+            ProtocolError: It answered something else.
+        """
+        (reply,) = await self._control({"subtype": "initialize"})
+        listed = (reply.response or {}).get("models")
+        if not isinstance(listed, list):
+            raise ProtocolError("claude did not list its models.")
+        return cast("list[Mapping[str, Any]]", listed)
 
     async def run(self, request: ClaudeCodeRequest, /) -> AsyncGenerator[ClaudeCodeResponse, None]:
         """The messages of one turn, up to its result; just before that, how the plan's limits stand."""

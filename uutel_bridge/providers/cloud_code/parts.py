@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from uutel_bridge.core.provider import Parts
 from uutel_bridge.core.settings import ProviderSettings
+from uutel_bridge.gemini_api.login_files import TOKEN_VARIABLE
+from uutel_bridge.providers.cloud_code.auth import ADC_COMMAND, TOKEN_COMMAND
 from uutel_bridge.providers.cloud_code.backend import NAME, CloudCode
 from uutel_bridge.providers.cloud_code.catalog import DEFAULT_MODEL, MODELS
 from uutel_bridge.providers.cloud_code.models import CloudCodeRequest, CloudCodeResponse
@@ -31,4 +33,8 @@ PARTS = CloudCodeParts(
     transform=CloudCodeTransform(),
     settings=CloudCodeSettings,
     fetches_links=True,
+    login_help=(
+        "Cloud Code has no sign-in of its own. It takes the login of the Gemini CLI (uutel-bridge login gemini-cli), "
+        f"or gcloud's ({ADC_COMMAND}), or a token in {TOKEN_VARIABLE} ({TOKEN_COMMAND} prints one)."
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -42,18 +43,20 @@ _HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": f"uutel-bridge/{__version__}",
 }
+_CLOSED = "The bridge was closed in the middle of the call."
 _PROXY = "The proxy that the environment names"
 _CHECK_PROXY = "Check HTTPS_PROXY, ALL_PROXY and NO_PROXY."
 
 
 class Service:
-    """The endpoint at one address. One event loop owns it; after `aclose()` it may be used again."""
+    """The endpoint at one address. One event loop owns it."""
 
     def __init__(self, base_url: str = BASE_URL) -> None:
         self._base = f"{base_url.rstrip('/')}/v1internal"
         self._session: aiohttp.ClientSession | None = None
         self._proxy: str | None = None
         self._open_answers: set[aiohttp.ClientResponse] = set()
+        self._closed = False
 
     async def call(self, method: str, body: Mapping[str, Any], token: str, *, timeout: float) -> dict[str, Any]:  # noqa: ASYNC109  # the error names it
         """What a method answers.
@@ -82,11 +85,11 @@ class Service:
         )
         try:
             if response.content_type != "text/event-stream":
-                for event in read_events(await _read(response, _MAX_ANSWER)):
+                for event in read_events(await self._read(response, _MAX_ANSWER)):
                     yield event
                 return
             splitter = EventSplitter()
-            while chunk := await _next_chunk(response):
+            while chunk := await self._next_chunk(response):
                 for data in splitter.feed(chunk):
                     for event in read_events(data):
                         yield event
@@ -97,7 +100,8 @@ class Service:
             self._end(response)
 
     async def aclose(self) -> None:
-        """Close all connections; what still streams fails. Idempotent."""
+        """Close all connections, for good; who still waits for an answer gets none. Idempotent."""
+        self._closed = True
         for response in list(self._open_answers):
             self._end(response)  # closing the session alone would leave who waits for more waiting for ever
         session, self._session = self._session, None
@@ -112,7 +116,7 @@ class Service:
             with anyio.fail_after(seconds):
                 response = await self._request(verb, path, token, body, accept="application/json")
                 try:
-                    data = await _read(response, _MAX_ANSWER)
+                    data = await self._read(response, _MAX_ANSWER)
                 finally:
                     self._end(response)
         except TimeoutError:
@@ -128,23 +132,25 @@ class Service:
         """The head of a good answer; whoever gets it closes it."""
         import aiohttp  # noqa: PLC0415 - a tenth of a second
 
+        if self._closed:
+            raise UUError(_CLOSED)
         try:
             session = self._session or self._open()
             response = await session.request(
                 verb,
                 self._base + path,
-                data=None if body is None else orjson.dumps(body),
+                data=None if body is None else BytesIO(orjson.dumps(body)),  # sent a piece at a time, if it is large
                 headers={**_HEADERS, "Accept": accept, "Authorization": f"Bearer {token}"},
                 proxy=self._proxy,
                 allow_redirects=False,  # the token would travel
             )
         except (aiohttp.ClientError, OSError, ValueError) as exc:
-            raise _connection_failure(exc) from None  # of the exceptions, some hold the request's headers
+            raise self._failure(exc) from None  # of the exceptions, some hold the request's headers
         self._open_answers.add(response)
         if response.status == 200:
             return response
         try:
-            raise await _refusal(response)
+            raise await self._refusal(response)
         finally:
             self._end(response)
 
@@ -167,6 +173,39 @@ class Service:
         _sessions.add(self._session)
         return self._session
 
+    async def _next_chunk(self, response: aiohttp.ClientResponse) -> bytes:
+        """What has come of the body; nothing at its end."""
+        import aiohttp  # noqa: PLC0415
+
+        try:
+            return await response.content.readany()
+        except (aiohttp.ClientError, OSError) as exc:
+            raise self._failure(exc) from None
+
+    async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+        data = bytearray()
+        while chunk := await self._next_chunk(response):
+            data += chunk
+            if len(data) > limit:
+                raise ProtocolError(f"Google's service answered with more than {limit // 2**20} MiB.")
+        return bytes(data)
+
+    async def _refusal(self, response: aiohttp.ClientResponse) -> UUError:
+        """What an answer amounts to whose status is not good."""
+        status = response.status
+        if status < 400:
+            message = f"Google's service answered with status {status}, which nothing here can follow. Check api_base."
+            return ProtocolError(message, evidence=response.headers.get("Location", ""))
+        text = bytearray()
+        # The status tells the most: text that breaks off, or does not come, must not hide it.
+        with suppress(UUError), anyio.move_on_after(_ERROR_LIMIT):
+            while len(text) < _MAX_ERROR and (chunk := await self._next_chunk(response)):
+                text += chunk
+        return failure(status, bytes(text[:_MAX_ERROR]), response.headers.get("Retry-After", ""))
+
+    def _failure(self, exc: Exception) -> UUError:
+        return UUError(_CLOSED) if self._closed else _connection_failure(exc)
+
 
 _sessions: set[aiohttp.ClientSession] = set()
 """All that are open, so that none is finalized in a forked process before it is disowned."""
@@ -187,39 +226,6 @@ def _disown() -> None:
 loop.on_fork(_disown)
 
 
-async def _next_chunk(response: aiohttp.ClientResponse) -> bytes:
-    """What has come of the body; nothing at its end."""
-    import aiohttp  # noqa: PLC0415
-
-    try:
-        return await response.content.readany()
-    except (aiohttp.ClientError, OSError) as exc:
-        raise _connection_failure(exc) from None
-
-
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    data = bytearray()
-    while chunk := await _next_chunk(response):
-        data += chunk
-        if len(data) > limit:
-            raise ProtocolError(f"Google's service answered with more than {limit // 2**20} MiB.")
-    return bytes(data)
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> UUError:
-    """What an answer amounts to whose status is not good."""
-    status = response.status
-    if status < 400:
-        message = f"Google's service answered with status {status}, which nothing here can follow. Check api_base."
-        return ProtocolError(message, evidence=response.headers.get("Location", ""))
-    text = bytearray()
-    # The status tells the most: text that breaks off, or does not come, must not hide it.
-    with suppress(UUError), anyio.move_on_after(_ERROR_LIMIT):
-        while len(text) < _MAX_ERROR and (chunk := await _next_chunk(response)):
-            text += chunk
-    return failure(status, bytes(text[:_MAX_ERROR]), response.headers.get("Retry-After", ""))
-
-
 def _connection_failure(exc: Exception) -> UUError:
     """What a failure of the HTTP client amounts to, in its words; some of them hold the request in their repr."""
     import aiohttp  # noqa: PLC0415
@@ -229,7 +235,8 @@ def _connection_failure(exc: Exception) -> UUError:
         return VendorUnavailable(f"{_PROXY} did not connect to Google's service. {_CHECK_PROXY}", evidence=words)
     if isinstance(exc, aiohttp.ClientResponseError):
         return ProtocolError("Google's service answered something that is no HTTP.", evidence=exc.message)
-    if isinstance(exc, aiohttp.ClientError | OSError) and not isinstance(exc, aiohttp.InvalidURL):
+    no_address = aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError
+    if isinstance(exc, aiohttp.ClientError | OSError) and not isinstance(exc, no_address):
         return GOOGLE.connection_failed(str(exc) or type(exc).__name__)
     message = "Google's service cannot be asked: HTTP does not take its address, its proxy's, or the access token."
     return BadRequest(message, param="api_base")

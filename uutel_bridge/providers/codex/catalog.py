@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from uutel_bridge.core.provider import Model
+from uutel_bridge.core.provider import Ability, Model, Surcharge
 
 DEFAULT = "default"
 """Stands for the model that the CLI takes when none is named."""
@@ -38,19 +38,44 @@ _CONTEXT = {
 DEFAULT_MODEL = next(iter(_CONTEXT))
 """What `default` stands for, there and in our own catalogue."""
 
-MODELS = tuple(
-    Model(
+_MILLION = 1_000_000
+
+# OpenAI's list prices, https://developers.openai.com/api/docs/pricing, in US dollars per million tokens: input, output,
+# cached input, and what is written to the cache.
+_PRICES = {
+    "gpt-6.1-sol": (2.0, 10.0, 0.1, 2.5),
+    "gpt-6-astra": (10.0, 50.0, 1.0, 12.5),
+    "gpt-6-sol": (2.0, 10.0, 0.2, 2.5),
+    "gpt-6-luna": (0.1, 0.5, 0.01, 0.125),
+    "gpt-5.6-sol": (4.0, 20.0, 0.4, 5.0),
+    "gpt-6.1-terra": (1.0, 5.0, 0.05, 1.25),
+    "gpt-5.6-terra": (2.0, 12.0, 0.2, 2.5),
+    "gpt-5.6-luna": (0.2, 1.2, 0.02, 0.25),
+    "gpt-5.5": (5.0, 30.0, 0.5, 5.0),  # for this one's cache nothing is taken beyond the input's price
+}
+_LONG_PROMPT = Surcharge(above=272_000, input=2, output=1.5)
+_ABILITIES: frozenset[Ability] = frozenset({"images", "prompt_cache"})
+
+
+def _model(name: str, full: str) -> Model:
+    input_cost, output_cost, cache_read_cost, cache_creation_cost = _PRICES[full]
+    return Model(
         name=name,
-        max_input_tokens=tokens,
+        max_input_tokens=_CONTEXT[full],
         max_output_tokens=128_000,
-        input_cost=0.0,
-        output_cost=0.0,
-        cache_read_cost=0.0,
-        cache_creation_cost=0.0,
+        input_cost=input_cost / _MILLION,
+        output_cost=output_cost / _MILLION,
+        cache_read_cost=cache_read_cost / _MILLION,
+        cache_creation_cost=cache_creation_cost / _MILLION,
+        surcharge=_LONG_PROMPT,
+        abilities=_ABILITIES,
     )
-    for name, tokens in {DEFAULT: _CONTEXT[DEFAULT_MODEL], **_CONTEXT}.items()
+
+
+MODELS = tuple(
+    _model(name, full) for name, full in {DEFAULT: DEFAULT_MODEL, **{name: name for name in _CONTEXT}}.items()
 )
-"""Without prices: a ChatGPT plan is not billed by the token, and the CLI tells no price."""
+"""With the prices of an API key; a ChatGPT plan is not billed by the token."""
 
 _ANY_NAME = ""
 """The CLI takes the entry whose name is the longest beginning of the model's."""

@@ -9,6 +9,7 @@ from uutel_bridge.providers.codex.catalog import DEFAULT, MODELS
 from uutel_bridge.providers.codex.inner import inner
 from uutel_bridge.providers.codex.launch import plan
 from uutel_bridge.providers.codex.models import CodexRequest, CodexResponse
+from uutel_bridge.providers.codex.offers import list_models
 from uutel_bridge.providers.codex.probe import probe
 from uutel_bridge.providers.codex.session import CodexSession
 from uutel_bridge.providers.codex.transforms import CodexTransform
@@ -34,6 +35,7 @@ PARTS: CLIParts[CodexRequest, CodexResponse] = CLIParts(
     probe=probe,
     unproven="chat without functions",
     oldest_version="0.142.0",
+    list_models=list_models,
     inner=inner,
     fetches_links=True,  # the app-server refuses them
 )

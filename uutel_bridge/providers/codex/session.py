@@ -76,6 +76,18 @@ class CodexSession:
         await self._rpc.open(_START_SECONDS, {"clientInfo": client, "capabilities": capabilities})
         await self._rpc.tell("initialized", {})
 
+    async def models(self) -> list[Mapping[str, Any]]:
+        """What it offers, in its own words.
+
+        Raises:
+            ProtocolError: It answered something else.
+        """
+        listed = await self._rpc.ask("model/list", {})
+        try:
+            return list(listed["data"])
+        except (KeyError, TypeError) as exc:
+            raise ProtocolError("codex did not list its models.") from exc
+
     async def run(self, request: CodexRequest, /) -> AsyncGenerator[CodexResponse, None]:
         """What is told of one turn, up to its end; just before that, how the plan's limits stand."""
         wanted = self._thread_start(request)

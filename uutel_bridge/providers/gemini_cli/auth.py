@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from uutel_bridge.core.auth import Account, LoginStatus
+from uutel_bridge.core.auth import Account, LoginStatus, SignIn
 from uutel_bridge.core.stores import UnreadableStoreError, content
 from uutel_bridge.gemini_api.failures import LOGIN_COMMAND
 from uutel_bridge.gemini_api.login_files import (
@@ -38,6 +38,15 @@ from uutel_bridge.gemini_api.login_files import (
 
 KEY, VERTEX, COMPUTE = "gemini-api-key", "vertex-ai", "compute-default-credentials"
 """With `GOOGLE`, the CLI's own words for the kinds of login that it takes over ACP."""
+
+SIGN_IN = SignIn(
+    variables=(("GEMINI_CLI_TRUST_WORKSPACE", "true"),),
+    stays=True,
+    code_prompt="Enter the authorization code: ",
+    menu="Sign in with Google",
+    unseen=(("NO_BROWSER", "true"), ("TERM", "xterm-256color")),
+)
+"""It has no command for it: it asks when it is started as a program for a person, and then goes on as that."""
 
 _OLD = "cloud-shell"
 """A choice that the CLI no longer heeds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uutel_bridge.core.provider import Model
+from uutel_bridge.core.provider import Ability, Model, Surcharge
 
 DEFAULT_MODEL = "flash"
 """The CLI's own default, `auto`, asks a small model which one is to answer: two calls for one."""
@@ -24,20 +24,24 @@ def full_name(name: str) -> str:
 
 
 # Names that the CLI passes on as they are: for `gemini-3.5-flash`, say, it asks for another.
-# The Gemini API's list prices for text, https://ai.google.dev/gemini-api/docs/pricing: input, output, cached input.
+# The Gemini API's list prices for text, https://ai.google.dev/gemini-api/docs/pricing, in US dollars per
+# million tokens: input, output, cached input.
 _PRICES = {
-    "gemini-3.1-pro-preview": (2.0, 12.0, 0.2),  # more once a prompt exceeds 200,000 tokens
+    "gemini-3.1-pro-preview": (2.0, 12.0, 0.2),
     "gemini-3.8-flash": (0.75, 3.75, 0.075),
     "gemini-3.5-flash-lite": (0.3, 2.5, 0.03),
     "gemini-3-flash-preview": (0.5, 3.0, 0.05),
-    "gemini-2.5-pro": (1.25, 10.0, 0.125),  # likewise
+    "gemini-2.5-pro": (1.25, 10.0, 0.125),
     "gemini-2.5-flash": (0.3, 2.5, 0.03),
     "gemini-2.5-flash-lite": (0.1, 0.4, 0.01),
 }
+_LONG_PROMPT = Surcharge(above=200_000, input=2, output=1.5)
+"""Of the Pro models."""
+_ABILITIES: frozenset[Ability] = frozenset({"audio", "forced_calls", "images", "pdf", "prompt_cache"})
 
 
-def _model(name: str, *, input_cost: float, output_cost: float, cache_read_cost: float) -> Model:
-    """Prices in US dollars per million tokens. The API caches by itself, and takes nothing for that."""
+def _model(name: str, full: str) -> Model:
+    input_cost, output_cost, cache_read_cost = _PRICES[full]
     return Model(
         name=name,
         max_input_tokens=1_048_576,
@@ -45,12 +49,11 @@ def _model(name: str, *, input_cost: float, output_cost: float, cache_read_cost:
         input_cost=input_cost / _MILLION,
         output_cost=output_cost / _MILLION,
         cache_read_cost=cache_read_cost / _MILLION,
-        cache_creation_cost=0.0,
+        cache_creation_cost=0.0,  # Google caches by itself, and takes nothing for that
+        surcharge=_LONG_PROMPT if "-pro" in full else None,
+        abilities=_ABILITIES,
     )
 
 
-MODELS = tuple(
-    _model(name, input_cost=_PRICES[full][0], output_cost=_PRICES[full][1], cache_read_cost=_PRICES[full][2])
-    for name, full in {**_SHORT, **{name: name for name in _PRICES}}.items()
-)
+MODELS = tuple(_model(name, full) for name, full in {**_SHORT, **{name: name for name in _PRICES}}.items())
 """With the prices of an API key; a licensed account is not billed by the token."""

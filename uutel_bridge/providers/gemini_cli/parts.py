@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uutel_bridge.core.cli_provider import CLIParts
 from uutel_bridge.core.process import Child, LaunchPlan
-from uutel_bridge.providers.gemini_cli.auth import GeminiCLIAuth
+from uutel_bridge.providers.gemini_cli.auth import SIGN_IN, GeminiCLIAuth
 from uutel_bridge.providers.gemini_cli.catalog import DEFAULT_MODEL, MODELS
 from uutel_bridge.providers.gemini_cli.launch import plan
 from uutel_bridge.providers.gemini_cli.models import GeminiCLIRequest, GeminiCLIResponse
@@ -32,5 +32,6 @@ PARTS: CLIParts[GeminiCLIRequest, GeminiCLIResponse] = CLIParts(
     open_session=_open_session,
     probe=probe,
     unproven="conversations as a transcript in one message",
+    sign_in=SIGN_IN,
     fetches_links=True,
 )
