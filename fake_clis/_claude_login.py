@@ -54,6 +54,15 @@ def account(login: Login) -> dict[str, str]:
     return {"tokenSource": "CLAUDE_CODE_OAUTH_TOKEN" if known else "none", "apiProvider": "firstParty"}
 
 
+def auth(arguments: list[str]) -> int:
+    """`claude auth login` and `claude auth status`; the exit status."""
+    if arguments[0] == "status":
+        return auth_status(arguments[1:])
+    import _sign_in  # noqa: PLC0415 -- a model call needs none of it
+
+    return _sign_in.claude(config_folder())
+
+
 def auth_status(arguments: list[str]) -> int:
     """`claude auth status [--json|--text]`: prints, returns the exit status. No network."""
     for argument in arguments:

@@ -35,6 +35,15 @@ def stored() -> dict[str, Any] | None:
         return None
 
 
+def login(arguments: list[str]) -> int:
+    """`codex login` and `codex login status`; the exit status."""
+    if arguments:
+        return status()
+    import _sign_in  # noqa: PLC0415 -- a model call needs none of it
+
+    return _sign_in.codex(home())
+
+
 def status() -> int:
     """`codex login status`: all of it on stderr."""
     login = stored()

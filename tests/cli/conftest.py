@@ -6,17 +6,26 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from uutel_bridge import testing
 
 _ROOT = Path(testing.__file__).parents[1]
 _MAIN = "from uutel_bridge.cli.main import main; main()"
+LITELLM = (
+    "import sys; from uutel_bridge.cli import main\n"
+    "try: main.main()\n"
+    "finally: print('litellm' in sys.modules, file=sys.stderr)"
+)
+"""The same; its last line on standard error says whether LiteLLM was imported."""
 _SECONDS = 60
 
 
@@ -68,6 +77,25 @@ class Command:
                 return False
             time.sleep(0.05)
         return True
+
+
+@contextmanager
+def terminal(uutel: Command, *arguments: str) -> Iterator[Any]:
+    """The command on a terminal of its own, which a person looks at."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork among threads; the child runs another program
+        child = pexpect.spawn(
+            sys.executable,
+            ["-c", _MAIN, *arguments],
+            cwd=str(uutel.home),
+            env={**os.environ, "PYTHONPATH": str(_ROOT), "TERM": "xterm"},
+            encoding="utf-8",
+            timeout=_SECONDS,
+        )
+    try:
+        yield child
+    finally:
+        child.close(force=True)
 
 
 def _running_in(home: Path) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import LITELLM, Command
 from tests.conformance.world import claude_code
 
 _ENDLESS = "[[scenario:slow n=100000 delay=0.05]]"
@@ -83,6 +83,13 @@ def test_json_is_one_chat_completion(uutel: Command) -> None:
     assert answer["usage"]["total_tokens"] == answer["usage"]["prompt_tokens"] + answer["usage"]["completion_tokens"]
     assert answer["usage"]["cost"] > 0
     assert answer["model"].startswith("claude-sonnet")
+
+
+def test_json_tells_how_long_it_took(uutel: Command) -> None:
+    """Seconds: until a process was ready, until the first word, until the end."""
+    timing = json.loads(uutel("ask", "--json", "[[scenario:slow n=3 delay=0.05]]").stdout)["timing"]
+    assert 0 < timing["queue"] < timing["first_event"] < timing["first_event"] + 0.1 <= timing["total"]
+    assert json.loads(uutel("ask", "--json", "[[scenario:empty]]").stdout)["timing"]["first_event"] is None
 
 
 @pytest.mark.parametrize(
@@ -239,12 +246,7 @@ def test_without_a_model_the_provider_that_is_logged_in_answers(uutel: Command) 
 
 def test_litellm_is_not_imported(uutel: Command) -> None:
     """It takes seconds."""
-    looking = (
-        "import sys; from uutel_bridge.cli import main\n"
-        "try: main.main()\n"
-        "finally: print('litellm' in sys.modules, file=sys.stderr)"
-    )
-    done = uutel("ask", "[[scenario:text]]", code=looking)
+    done = uutel("ask", "[[scenario:text]]", code=LITELLM)
     assert (done.returncode, done.stderr) == (0, "False\n")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +115,8 @@ def test_something_else_in_place_of_the_cli_is_said(uutel: Command) -> None:
         ("config.toml", "[claude-code", "config.toml", 0),
         ("config.toml", "[claude-code]\nspares = -1\n", "claude-code.spares must be a whole number", 2),
         ("config.yaml", "codex:\n  sparse: 1\n", "codex.sparse is not a setting", 2),
+        ("config.yaml", "codx:\n  spares: 1\n", "config.yaml: codx is not a setting. Did you mean codex?", 2),
+        ("config.toml", "[zzz]\nspares = 1\n", "config.toml: zzz is not a setting. Known are ", 0),
         ("config.json", "3", "config.json", 0),
     ],
 )
@@ -124,6 +128,31 @@ def test_a_wrong_config_file_is_said(uutel: Command, name: str, text: str, words
     assert done.stdout.count("ready") == works
     assert f"Config file: {uutel.config / name}\n" in done.stdout
     assert words in done.stdout.partition("wrong")[2]
+
+
+def test_a_variable_with_a_typing_error_is_said(uutel: Command) -> None:
+    """By the provider that it was probably meant for; the others work."""
+    done = uutel("doctor", UUTEL_CLAUDE__SPARES="2")
+    assert done.returncode == 0
+    assert (done.stdout.count("ready"), done.stdout.count("wrong")) == (2, 1)
+    assert "Did you mean UUTEL_CLAUDE_CODE__SPARES?" in done.stdout
+
+
+def test_a_provider_of_another_package_that_cannot_be_loaded_is_said(uutel: Command) -> None:
+    """With what mends it; the others work."""
+    installed = uutel.home / "installed"
+    about = installed / "toy-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[uutel_bridge.providers]\ntoy-cli = toy_package\n", encoding="utf-8")
+    folder = Path(testing.__file__).parents[1]
+    done = uutel("doctor", PYTHONPATH=os.pathsep.join([str(folder), str(installed)]))
+    assert (done.returncode, done.stdout.count("ready")) == (0, 3)
+    last = done.stdout.split("\n\n")[-1]
+    assert last.startswith(
+        "toy-cli (uutel/toy-cli/<model>)\n  wrong       The provider toy-cli, of the package toy_package"
+    )
+    assert "No module named 'toy_package'. Update or uninstall it." in last
 
 
 def test_two_config_files_are_one_too_many(uutel: Command) -> None:

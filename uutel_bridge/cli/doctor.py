@@ -17,11 +17,15 @@ def run() -> bool:
     console = Console(highlight=False, soft_wrap=True)
     path = config_path()
     console.print(f"Config file: {escape(str(path))}{'' if path.is_file() else ' (not there: defaults)'}")
-    reports = [_report(console, name) for name in registry.provider_names()]
+    reports = [report(console, name) for name in registry.provider_names()]
+    for name, problem in registry.broken().items():
+        console.print(f"\n[bold]{escape(name)}[/bold] (uutel/{escape(name)}/<model>)")
+        _verdict(console, Checkup((), problem))
     return any(reports)
 
 
-def _report(console: Console, name: str) -> bool:
+def report(console: Console, name: str) -> bool:
+    """Print the checkup of one provider; True if it can answer."""
     console.print(f"\n[bold]{registry.parts(name).title}[/bold] (uutel/{name}/<model>)")
     try:
         provider = bridge(name)

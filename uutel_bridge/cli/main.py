@@ -6,19 +6,20 @@ import atexit
 import gc
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from uutel_bridge import __version__
+from uutel_bridge.cli.failures import sentence
 from uutel_bridge.core.errors import UUError
 
 app = typer.Typer(
     name="uutel-bridge",
     help="The vendor CLI you are logged in to, as a LiteLLM model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -34,7 +35,7 @@ def main() -> NoReturn:
     try:
         app()
     except UUError as error:
-        sys.stderr.write(f"uutel-bridge: {_sentence(error)}\n")
+        sys.stderr.write(f"uutel-bridge: {sentence(error)}\n")
         sys.exit(1)
     sys.exit(0)
 
@@ -44,15 +45,30 @@ def _leave(number: int, _: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _sentence(error: UUError) -> str:
-    lines = error.evidence.strip().splitlines()
-    return f"{error.message} ({lines[0]})" if lines and lines[0] not in error.message else error.message
-
-
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(__version__)
         raise typer.Exit
+
+
+def _providers() -> list[str]:
+    from uutel_bridge.core.registry import provider_names
+
+    return list(provider_names())
+
+
+def _models() -> list[str]:
+    from uutel_bridge.core.registry import parts, provider_names
+
+    return [f"uutel/{name}/{model.name}" for name in provider_names() for model in parts(name).models]
+
+
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model", "-m", help="uutel/<provider>/<model>; else the first provider logged in.", autocompletion=_models
+    ),
+]
 
 
 @app.callback()
@@ -68,17 +84,27 @@ def about(
 def ask(
     prompt: Annotated[str, typer.Argument(help="The question; - or nothing reads it from standard input.")] = "-",
     *,
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="uutel/<provider>/<model>; else the first provider logged in.")
-    ] = "",
+    model: Model = "",
     system: Annotated[str, typer.Option("--system", help="The system prompt.")] = "",
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Print the answer when it is whole.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object: answer, usage, cost.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object: answer, usage, cost, timing.")] = False,
 ) -> None:
     """Ask a model, and print its answer as it comes."""
     from uutel_bridge.cli.ask import run
 
     run(prompt=prompt, model=model, system=system, whole=no_stream, as_json=json)
+
+
+@app.command()
+def chat(
+    *,
+    model: Model = "",
+    system: Annotated[str, typer.Option("--system", help="The system prompt.")] = "",
+) -> None:
+    """Talk with a model, turn by turn."""
+    from uutel_bridge.cli.chat import run
+
+    run(model=model, system=system)
 
 
 @app.command()
@@ -96,3 +122,58 @@ def doctor() -> None:
 
     if not run():
         raise typer.Exit(1)
+
+
+@app.command()
+def models(
+    provider: Annotated[
+        str, typer.Argument(help="As in uutel/<provider>/<model>; else all of them.", autocompletion=_providers)
+    ] = "",
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """List the models of each provider: what its CLI offers, where it can be asked, without a model call."""
+    from uutel_bridge.cli.models import run
+
+    run(provider=provider, as_json=json)
+
+
+@app.command()
+def login(
+    provider: Annotated[str, typer.Argument(help="As in uutel/<provider>/<model>.", autocompletion=_providers)],
+) -> None:
+    """Log in to a provider, by its CLI's own sign-in."""
+    from uutel_bridge.cli.login import run
+
+    if not run(provider):
+        raise typer.Exit(1)
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str, typer.Option("--host", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any that is free.")] = 4000,
+    key: Annotated[
+        str, typer.Option("--key", envvar="LITELLM_MASTER_KEY", help="What clients must bring; else one is made.")
+    ] = "",
+    config: Annotated[
+        Path | None, typer.Option("--config", help="Serve this LiteLLM config; write it first if it is not there.")
+    ] = None,
+) -> None:
+    """Serve every provider that is logged in to clients of OpenAI's and Anthropic's APIs, by LiteLLM's proxy."""
+    from uutel_bridge.cli.serve import run
+
+    run(host=host, port=port, key=key, config=config)
+
+
+@app.command()
+def status(
+    *,
+    url: Annotated[str, typer.Option("--url", help="Where the server is; else every one that you have running.")] = "",
+    key: Annotated[str, typer.Option("--key", envvar="LITELLM_MASTER_KEY", help="The server's, with --url.")] = "",
+) -> None:
+    """Show what the processes of a running server are doing."""
+    from uutel_bridge.cli.status import run
+
+    run(url=url, key=key)
