@@ -10,7 +10,7 @@ from _anthropic_stream import Message, failure
 from _scenario_answers import Counts, Reply, Step, sse
 from _scenario_table import RESETS_AT, Table
 
-__all__ = ["RESETS_AT", "SCENARIOS", "marker", "reply", "sse"]
+__all__ = ["RESETS_AT", "SCENARIOS", "marker", "reply", "sse", "used_up"]
 
 UNIFIED = "anthropic-ratelimit-unified-"
 TABLE = Table(Request, Message, rules.violation, lambda wrong: failure(400, "invalid_request_error", wrong))
@@ -69,19 +69,19 @@ TABLE.answering("too_long", failure(400, "invalid_request_error", "prompt is too
 # Limits of a subscription
 
 
-def _window(name: str, status: str, utilization: float) -> dict[str, str]:
-    facts = {"status": status, "utilization": utilization, "reset": RESETS_AT}
+def _window(name: str, status: str, utilization: float, resets_at: int = RESETS_AT) -> dict[str, str]:
+    facts = {"status": status, "utilization": utilization, "reset": resets_at}
     return {f"{UNIFIED}{name}-{fact}": str(value) for fact, value in facts.items()}
 
 
-def _unified(status: str, claim: str) -> dict[str, str]:
-    facts = {"status": status, "reset": RESETS_AT, "representative-claim": claim}
+def _unified(status: str, claim: str, resets_at: int = RESETS_AT) -> dict[str, str]:
+    facts = {"status": status, "reset": resets_at, "representative-claim": claim}
     return {f"{UNIFIED}{fact}": str(value) for fact, value in facts.items()}
 
 
-def _limit() -> Reply:
-    """The five-hour limit of a subscription is used up."""
-    headers = _unified("rejected", "five_hour") | _window("5h", "rejected", 1)
+def used_up(resets_at: int) -> Reply:
+    """The five-hour limit of a subscription is used up until then."""
+    headers = _unified("rejected", "five_hour", resets_at) | _window("5h", "rejected", 1, resets_at)
     headers |= {f"{UNIFIED}overage-status": "rejected", f"{UNIFIED}overage-disabled-reason": "org_level_disabled"}
     return failure(429, "rate_limit_error", "This request would exceed your account's rate limit", headers)
 
@@ -93,6 +93,6 @@ _NEAR = {
     **_window("7d", "allowed_warning", 0.83),
     f"{UNIFIED}7d-surpassed-threshold": "0.75",
 }
-TABLE.answering("limit", _limit())
+TABLE.answering("limit", used_up(RESETS_AT))
 TABLE.telling("rate_allowed", _FAR)  # far from any limit
 TABLE.telling("rate_warning", _NEAR)  # most of the week is used up

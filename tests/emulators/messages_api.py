@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from typing import Any
 
 from tests.emulators.recording import FAKES, Emulator, Recorded, serve
@@ -24,9 +25,20 @@ class MessagesAPI(Emulator):
 
     scenarios = scenarios
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.limited_until = 0
+        """The Unix time until which the account's plan is used up, whatever is asked."""
+
     def is_model_request(self, method: str, path: str) -> bool:
         """Whether this asks the model."""
         return (method, path) == ("POST", "/v1/messages")
+
+    def reply(self, recorded: Recorded, call: int) -> Any:
+        """A plan that is used up is said first of all."""
+        if time.time() < self.limited_until:
+            return scenarios.used_up(self.limited_until)
+        return super().reply(recorded, call)
 
     def plain_answer(self, recorded: Recorded) -> tuple[int, dict[str, Any]]:
         """What the CLI asks besides."""
