@@ -24,17 +24,19 @@ _ROOT = Path(__file__).parents[1]
 _EXAMPLES = _ROOT / "examples"
 _KEY = f"sk-{secrets.token_hex(32)}"
 _ANSWER = "part0 part1 part2 part3 "
+_CLAUDE, _CODEX = ".claude/.credentials.json", ".codex/auth.json"
 
 
 @pytest.fixture(autouse=True)
-def on_fakes() -> Iterator[None]:
-    """Nobody is logged in here."""
-    with testing.fake_clis():
-        os.environ |= {"PYTHONPATH": str(_ROOT), "LITELLM_MASTER_KEY": _KEY}
-        yield
+def on_fakes() -> Iterator[Path]:
+    """Nobody is logged in here; the home with the made-up logins."""
+    with testing.fake_clis() as home:
+        os.environ |= {"PYTHONPATH": str(_ROOT), "LITELLM_MASTER_KEY": _KEY, "TEAM_ANTHROPIC_KEY": "sk-ant-made-up"}
+        yield home
 
 
 _QUESTIONS = {
+    "agent_loop_example.py": ("[[scenario:loop n=2]]", "done after 2 steps"),
     "tool_calling_example.py": ("[[scenario:loop n=2]]", "done after 2 steps"),
     "structured_output_example.py": ("[[scenario:json]]", "s: 1 minutes, 1 ingredients"),
 }
@@ -45,10 +47,24 @@ _QUESTIONS = {
 def test_an_example_runs_as_it_stands(example: Path) -> None:
     """It ends well, prints answers, and warns of nothing."""
     *question, answer = _QUESTIONS.get(example.name, (_ANSWER,))
-    command = [sys.executable, str(example), *question]
+    if example.name == "proxy_example.py":
+        pytest.importorskip("fastapi", reason="the extra `proxy` is not installed")
+    assert answer in _printed(example, *question)
+
+
+@pytest.mark.parametrize(("missing", "model"), [((_CLAUDE,), "codex/default"), ((_CLAUDE, _CODEX), "gemini-cli/flash")])
+def test_the_conversation_goes_on_with_the_next_vendor(on_fakes: Path, missing: tuple[str, ...], model: str) -> None:
+    """That is, with the first that is logged in."""
+    for login in missing:
+        (on_fakes / login).unlink()
+    assert _printed(_EXAMPLES / "fallback_example.py").count(f"{model}: {_ANSWER}") == 2
+
+
+def _printed(program: Path, *arguments: str) -> str:
+    command = [sys.executable, str(program), *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    assert answer in done.stdout
+    return done.stdout
 
 
 def test_the_readme_runs_as_it_stands() -> None:

@@ -24,8 +24,11 @@ MODELS = {
 }
 
 WATCHED = """
+import signal
 import sys
 from pathlib import Path
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under `nohup`
 
 sys.modules["uvloop"] = None  # its connections cannot be watched
 Path("connections").touch()

@@ -106,6 +106,12 @@ def test_a_wrong_request_is_refused_before_anything_starts(
     assert asked(log) == []
 
 
+@pytest.mark.parametrize("given", ["extra_headers", "headers"])
+def test_a_framework_may_say_who_it_is(given: str) -> None:
+    """They all do, and it asks for nothing."""
+    assert sync_call("Hello", **{given: {"User-Agent": "Agents/Python"}}) == ANSWER
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_wrong_stream_is_refused_when_it_is_asked_for(streamed: bool) -> None:
     """Not when it is first read."""

@@ -406,7 +406,9 @@ async def test_shutdown_closes_everything_and_the_next_use_starts_afresh() -> No
 
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(3600)"
 HEAD = f"""
-import asyncio, os, signal, sys, threading, warnings
+import asyncio, atexit, os, signal, sys, threading, warnings
+at_last = []
+atexit.register(lambda: [call() for call in at_last])  # before the bridge's own, so that it runs after that
 from uutel_bridge.core import loop
 from uutel_bridge.core.process import Child, LaunchPlan
 warnings.filterwarnings("ignore", message=".*fork")
@@ -483,6 +485,67 @@ async def test_a_closer_that_hangs_does_not_hold_up_the_exit_for_ever() -> None:
     done = await run_program("child = loop.run(start)\nloop.at_exit(lambda: asyncio.sleep(3600))")
     assert (done.returncode, done.stderr) == (0, "")
     assert is_gone(done.stdout)
+
+
+WAITS = {
+    "run": "loop.run(hang)",
+    "arun": "asyncio.run(loop.arun(hang))",
+    "take": """
+        stream = loop.open_stream(hang, idle_limit=60)
+        while stream.take():
+            pass
+    """,
+    "atake": """
+        async def main():
+            stream = loop.open_stream(hang, idle_limit=60)
+            while await stream.atake():
+                pass
+        asyncio.run(main())
+    """,
+}
+OUTCOMES = {
+    "cancelled": "await asyncio.sleep(3600)",
+    "failed": "await closing.wait(); raise LookupError",
+    "done": "await closing.wait()",
+}
+
+
+@pytest.mark.parametrize("wait", WAITS.values(), ids=WAITS.keys())
+@pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES.keys())
+async def test_a_daemon_thread_that_waits_at_exit_just_ends(wait: str, outcome: str, tmp_path: Path) -> None:
+    """Whatever becomes of its call: what it imported next could not be imported by the exit any more."""
+    lasting = "threading.current_thread() is threading.main_thread() or threading.Event().wait()"
+    (tmp_path / "slow.py").write_text(f"import threading\n{lasting}\n", encoding="utf-8")
+    done = await run_program(f"""
+sys.path.insert(0, {str(tmp_path)!r})
+started = threading.Event()
+
+async def hang(*_):
+    closing = asyncio.Event()
+    async def close():
+        closing.set()
+    loop.at_exit(close)
+    started.set()
+    {outcome}
+
+def read():
+    try:
+{textwrap.indent(textwrap.dedent(wait), " " * 8)}
+    except Exception:
+        pass
+    import slow
+
+def look():
+    reader.join(5)
+    import slow
+    print(reader.is_alive())
+
+at_last.append(look)
+reader = threading.Thread(target=read, daemon=True)
+reader.start()
+started.wait()
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
 
 
 INTERRUPTED = {

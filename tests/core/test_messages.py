@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -17,6 +18,12 @@ from uutel_bridge.core.messages import Message, Text, ToolCall, read_messages
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0\0\0").decode()
 PDF = base64.b64encode(b"%PDF-1.7").decode()
+
+
+class Role(str, Enum):
+    """Roles as smolagents writes them."""
+
+    SYSTEM = "system"
 
 
 def user(*parts: Any) -> dict[str, Any]:
@@ -40,6 +47,7 @@ def file(**facts: object) -> dict[str, Any]:
         pytest.param({"role": "user", "content": "hi"}, Message("user", (Text("hi"),)), id="user-text"),
         pytest.param({"role": "user", "content": ""}, Message("user", (Text(""),)), id="user-empty-text"),
         pytest.param({"role": "system", "content": "be"}, Message("system", (Text("be"),)), id="system"),
+        pytest.param({"role": Role.SYSTEM, "content": "be"}, Message("system", (Text("be"),)), id="enum"),
         pytest.param(
             {"role": "developer", "content": "be"}, Message("system", (Text("be"),)), id="developer-is-system"
         ),

@@ -63,8 +63,8 @@ def _sign_in(parts: AnyCLIParts) -> int:
         sys.stderr.write(f"{parts.title} is logged in already; for another login, start it in a terminal.\n")
         return 0
     with process.on_terminal(_plan(argv, {**environment, **dict(wanted.variables + wanted.unseen)})) as child:
-        _Driver(parts, child, environment).drive()
-    return child.exitstatus or 0
+        ended = _Driver(parts, child, environment).drive()
+    return (child.exitstatus or 0) if ended else 0
 
 
 def _plan(argv: tuple[str, ...], environment: Mapping[str, str]) -> LaunchPlan:
@@ -86,8 +86,8 @@ class _Driver:
         self._asks = False
         """Whether it waits for the code."""
 
-    def drive(self) -> None:
-        """Until it ends, or the login is there.
+    def drive(self) -> bool:
+        """Until the login is there, or it ends: whether it did.
 
         Raises:
             BadRequest: There is no code on standard input, and no other way.
@@ -105,11 +105,12 @@ class _Driver:
             if self._asks:
                 self._pass_code()
             if self._wanted.stays and self._parts.auth.status(self._environment).logged_in:
-                return
+                return False
             if monotonic() > deadline:
                 raise VendorTimeout(f"Nobody logged in to {self._parts.title} within {_PATIENCE:g} s.")
         self._line()
         self._show()
+        return True
 
     def _line(self) -> None:
         line = _SCREEN.sub("", self._child.before)

@@ -9,6 +9,14 @@ from functools import cache, partial
 from typing import Any, ClassVar
 
 import litellm
+from litellm.exceptions import (
+    AuthenticationError,
+    BadRequestError,
+    MidStreamFallbackError,
+    NotFoundError,
+    PermissionDeniedError,
+    Timeout,
+)
 from litellm.llms.custom_llm import CustomLLM
 from litellm.types.utils import ModelResponse, ModelResponseStream
 
@@ -25,6 +33,9 @@ _PLUMBING = frozenset({"max_retries", "stream", "stream_options", "uutel_dedup"}
 
 _IDLE_LIMIT = 300.0
 """Seconds after which a stream that nobody reads gives its process back."""
+
+_REFUSALS = (AuthenticationError, BadRequestError, NotFoundError, PermissionDeniedError, Timeout)
+"""What LiteLLM hands from a stream straight to the caller, past the Router's fallbacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +102,8 @@ class BaseUU(CustomLLM):
         optional: Mapping[str, Any] = kwargs["optional_params"]
         about: Mapping[str, Any] = kwargs["litellm_params"]
         params = {key: value for key, value in optional.items() if key not in _PLUMBING}
-        if kwargs.get("headers"):
-            params["extra_headers"] = kwargs["headers"]
+        if headers := _asking(kwargs.get("headers")):
+            params["extra_headers"] = headers
         provider = bridge(name)
         chat = read_request(
             model,
@@ -140,6 +151,25 @@ def _litellm_errors(kwargs: Mapping[str, Any]) -> Generator[None, None, None]:
         raise to_litellm(error, kwargs["model"]) from error
 
 
+@contextmanager
+def _for_router(kwargs: Mapping[str, Any], *, begun: bool) -> Generator[None, None, None]:
+    """Let the Router fall back where a stream is refused before its first chunk; LiteLLM has it do so for the rest.
+
+    The Router unwraps what no fallback mends.
+    """
+    try:
+        yield
+    except _REFUSALS as error:
+        if begun or "model_group" not in (kwargs["litellm_params"].get("metadata") or ()):
+            raise
+        raise MidStreamFallbackError(str(error), kwargs["model"], "uutel", original_exception=error) from error
+
+
+def _asking(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Without the one by which frameworks say who they are, for it asks for nothing."""
+    return {name: value for name, value in (headers or {}).items() if name.lower() != "user-agent"}
+
+
 def _may_share(kwargs: Mapping[str, Any]) -> bool:
     """Whether the caller said `uutel_dedup=True`, or else `caching=True`."""
     asked = kwargs["optional_params"].get("uutel_dedup")
@@ -182,13 +212,15 @@ def _chunks(
 async def _achunks(
     kwargs: Mapping[str, Any], out: chunks.ChunkStream, stream: loop.Stream[Event]
 ) -> AsyncIterator[ModelResponseStream]:
+    begun = False
     try:
         while True:
-            with _litellm_errors(kwargs):
+            with _for_router(kwargs, begun=begun), _litellm_errors(kwargs):
                 events = await stream.atake()
             if not events:
                 return
             for chunk in out.feed(events):
+                begun = True
                 yield chunk
     finally:
         stream.close()

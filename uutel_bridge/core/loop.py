@@ -3,7 +3,8 @@
 LiteLLM's users call from threads, from one `asyncio.run` after another and from loops that they block; pipes belong
 to one loop, and a warm child outlives a call. So calls cross over to this loop: `run` from a thread that may wait,
 `arun` from any asyncio loop, `open_stream` for items one by one. Knows nothing of what runs on it. The thread starts
-at the first use; a forked process gets a new one at its own first use.
+at the first use; a forked process gets a new one at its own first use. A daemon thread that still waits when the
+interpreter exits is ended by SystemExit.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class _PrivateLoop:
         self.thread: threading.Thread | None = None
         self.closers: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self.fork_callbacks: list[Callable[[], None]] = []
+        self.left: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._inherited: list[object] = []
 
@@ -60,6 +62,20 @@ class _PrivateLoop:
     def is_here(self) -> bool:
         """Whether this is the loop's own thread."""
         return threading.current_thread() is self.thread
+
+    def end_if_left(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End this thread if it waits for a loop that the interpreter's exit has left.
+
+        It is a daemon thread, for the others are joined before. Told of a failure, it would go on in the caller's code
+        until the interpreter stops it wherever it is: with the lock of an import held, the exit waits for it for ever.
+        Left to wait, it would hold up who joins it at exit.
+        """
+        if loop is self.left:
+            raise SystemExit
+
+    def leave(self) -> None:
+        """From now on who waits for this loop is ended, quietly."""
+        self.left = self.loop
 
     def stop(self) -> None:
         """Close what registered for it, cancel the rest, and end the thread."""
@@ -131,9 +147,12 @@ class _Call(Generic[T]):
     def result(self) -> T:
         """What a done call came to."""
         assert self._task is not None
-        if self._task.cancelled():
-            raise UUError("The bridge was closed in the middle of the call.")
-        return self._task.result()
+        try:
+            if self._task.cancelled():
+                raise UUError("The bridge was closed in the middle of the call.")
+            return self._task.result()
+        finally:  # not before: asyncio logs a failure that nobody has asked for
+            _private.end_if_left(self.loop)
 
 
 async def _wait(done: Future[None]) -> None:
@@ -227,6 +246,7 @@ class _Pump(Generic[T]):
 
     def collect(self, wake: Callable[[], None]) -> list[T] | None:
         """All that waits; empty at the end; None if `wake` will be called when there is more."""
+        _private.end_if_left(self.call.loop)
         with self._lock:
             items, self._items = self._items, []
             blocked, self._blocked = self._blocked, False
@@ -349,12 +369,17 @@ def on_fork(callback: Callable[[], None]) -> None:
 
 
 def shutdown() -> None:
-    """Close everything and end the thread; also what happens at exit. The next use starts afresh."""
+    """Close everything and end the thread. The next use starts afresh."""
     try:
         _private.stop()
     finally:
         process.kill_all_now()
 
 
+def _shutdown_at_exit() -> None:
+    _private.leave()
+    shutdown()
+
+
 os.register_at_fork(after_in_child=_private.forget)
-atexit.register(shutdown)
+atexit.register(_shutdown_at_exit)

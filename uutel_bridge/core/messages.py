@@ -124,7 +124,7 @@ def _message(raw: object, at: str) -> Message:
     name = message.get("role")
     if name == "function" or message.get("function_call"):
         raise UnsupportedParam(f"{at}: functions are the old form; use tools.", param=at)
-    role = _ROLES.get(str(name))
+    role = _ROLES.get(name) if isinstance(name, str) else None  # a member of a client's own enum, too
     if role is None:
         known = ", ".join(_ROLES)
         raise BadRequest(f"{at}.role: {name!r} is not one of {known}.", param=f"{at}.role")

@@ -40,7 +40,8 @@ KEY, VERTEX, COMPUTE = "gemini-api-key", "vertex-ai", "compute-default-credentia
 """With `GOOGLE`, the CLI's own words for the kinds of login that it takes over ACP."""
 
 SIGN_IN = SignIn(
-    variables=(("GEMINI_CLI_TRUST_WORKSPACE", "true"),),
+    # Else it asks about the folder; or in a CI, whose log a person may be reading all the same, refuses to ask at all.
+    variables=(("GEMINI_CLI_TRUST_WORKSPACE", "true"), ("CI", "false"), ("GITHUB_ACTIONS", "false")),
     stays=True,
     code_prompt="Enter the authorization code: ",
     menu="Sign in with Google",
