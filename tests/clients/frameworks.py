@@ -5,6 +5,7 @@ Each takes a model's full name, and returns what came of the task: `rain in` som
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
@@ -34,11 +35,11 @@ def weather(city: str) -> str:
 
 
 def openai_agents(model: str) -> str:
-    """An agent of OpenAI's SDK, in its own loop."""
+    """An agent of OpenAI's SDK. Not by its `run_sync`, which leaves an event loop open for the next one."""
     agents = import_module("agents")
     behind = import_module("agents.extensions.models.litellm_model").LitellmModel(model)
     agent = agents.Agent(name="Forecaster", model=behind, tools=[agents.function_tool(weather)])
-    return agents.Runner.run_sync(agent, _CALL).final_output
+    return asyncio.run(agents.Runner.run(agent, _CALL)).final_output
 
 
 def langchain(model: str) -> str:
