@@ -397,9 +397,9 @@ async def test_files_are_for_nobody_else() -> None:
 # Versions that take no session file
 
 
-@pytest.mark.parametrize("texts", [("Hello",), ("/about", "two", "?")])
+@pytest.mark.parametrize("texts", [("Hello",), ("/about", "in three words", "?")])
 async def test_an_unproven_version_chats(log: Path, texts: tuple[str, ...]) -> None:
-    """The conversation is told in words, in its last turn."""
+    """The conversation is told in words, in its last turn; no name of a folder is made of such texts."""
     async with running(launched(warm=False)) as session:
         updates = await play(session, request(*texts, system="Be exact."))
         await until(lambda: quiet(session))
