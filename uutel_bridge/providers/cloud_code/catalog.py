@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from uutel_bridge.core.provider import Ability, Model, Surcharge
+from uutel_bridge.gemini_api.prices import model
 
 DEFAULT_MODEL = "gemini-3.5-flash"
 """The CLI's own for those who have no access to previews."""
-
-_MILLION = 1_000_000
 
 _SHORT = {
     "pro": "gemini-3-pro-preview",
@@ -24,42 +22,21 @@ def full_name(name: str) -> str:
     return _SHORT.get(plain, plain)
 
 
-# The Gemini API's list prices for text, https://ai.google.dev/gemini-api/docs/pricing, in US dollars per
-# million tokens: input, output, cached input.
-_PRICES = {
-    "gemini-3-pro-preview": (2.0, 12.0, 0.2),
-    "gemini-3.1-pro-preview": (2.0, 12.0, 0.2),
-    "gemini-3.8-flash": (0.75, 3.75, 0.075),
-    "gemini-3-flash": (1.5, 9.0, 0.15),  # as gemini-3.5-flash, which has this name on Code Assist alone
-    "gemini-3-flash-preview": (0.5, 3.0, 0.05),
-    "gemini-3.5-flash-lite": (0.3, 2.5, 0.03),
-    "gemini-3.1-flash-lite": (0.25, 1.5, 0.025),
-    "gemini-2.5-pro": (1.25, 10.0, 0.125),
-    "gemini-2.5-flash": (0.3, 2.5, 0.03),
-    "gemini-2.5-flash-lite": (0.1, 0.4, 0.01),
-}
-_LONG_PROMPT = Surcharge(above=200_000, input=2, output=1.5)
-"""Of the Pro models."""
-_ABILITIES: frozenset[Ability] = frozenset({"audio", "forced_calls", "images", "pdf", "prompt_cache"})
+_NAMES = (
+    "gemini-3-pro-preview",
+    "gemini-3.1-pro-preview",
+    "gemini-3.8-flash",
+    "gemini-3-flash",
+    "gemini-3-flash-preview",
+    "gemini-3.5-flash-lite",
+    "gemini-3.1-flash-lite",
+    "gemini-2.5-pro",
+    "gemini-2.5-flash",
+    "gemini-2.5-flash-lite",
+)
 
-THINKING = frozenset(_PRICES) - {"gemini-2.5-flash-lite"}
+THINKING = frozenset(_NAMES) - {"gemini-2.5-flash-lite"}
 """Models that think unasked. To ask any other for its thoughts alone is an error."""
 
-
-def _model(name: str, full: str) -> Model:
-    input_cost, output_cost, cache_read_cost = _PRICES[full]
-    return Model(
-        name=name,
-        max_input_tokens=1_048_576,
-        max_output_tokens=65_536,
-        input_cost=input_cost / _MILLION,
-        output_cost=output_cost / _MILLION,
-        cache_read_cost=cache_read_cost / _MILLION,
-        cache_creation_cost=0.0,  # Google caches by itself, and takes nothing for that
-        surcharge=_LONG_PROMPT if "-pro" in full else None,
-        abilities=_ABILITIES,
-    )
-
-
-MODELS = tuple(_model(name, full) for name, full in {**_SHORT, **{name: name for name in _PRICES}}.items())
+MODELS = tuple(model(name, full) for name, full in {**_SHORT, **{name: name for name in _NAMES}}.items())
 """With the prices of an API key; a licensed account is not billed by the token."""
