@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -327,3 +328,18 @@ async def test_a_server_that_is_not_running_has_no_url():
     """A programming error says so."""
     with pytest.raises(RuntimeError):
         _ = LoopbackServer(echo).url
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_closing_the_server_loses_no_connection_that_has_just_come(turns: int):
+    """However far the loop has got with it: the peer finds its connection broken off, and no socket stays behind."""
+    server = LoopbackServer(echo)
+    with anyio.fail_after(BOUND):
+        await server.start()
+        peer = socket.create_connection(("127.0.0.1", urlsplit(server.url).port or 0), timeout=BOUND)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.aclose()
+    with peer, suppress(ConnectionResetError):
+        assert await anyio.to_thread.run_sync(peer.recv, 1) == b""
+    gc.collect()  # what was left behind is warned of
