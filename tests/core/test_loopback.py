@@ -343,3 +343,19 @@ async def test_closing_the_server_loses_no_connection_that_has_just_come(turns: 
     with peer, suppress(ConnectionResetError):
         assert await anyio.to_thread.run_sync(peer.recv, 1) == b""
     gc.collect()  # what was left behind is warned of
+
+
+async def test_a_close_whose_caller_leaves_goes_on():
+    """Nobody is left waiting at a server that is no more."""
+    handler = Hanging()
+    async with serving(handler) as server:
+        reader, writer = await raw(server)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await handler.reached.wait()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await server.aclose()
+        assert scope.cancelled_caught
+        await handler.ended.wait()
+        assert await reader.read() == b""
+        writer.close()

@@ -58,6 +58,7 @@ class LoopbackServer:
         self._authorization = None if token is None else f"Bearer {token}".encode()
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -74,10 +75,17 @@ class LoopbackServer:
         )
 
     async def aclose(self) -> None:
-        """Stop listening, break open connections off and wait for their handlers; idempotent."""
-        if self._server is None:
-            return
-        server, self._server = self._server, None
+        """Stop listening, break open connections off and wait for their handlers.
+
+        Idempotent. It goes on when its caller is cancelled.
+        """
+        if self._server is not None:
+            server, self._server = self._server, None
+            self._closing = asyncio.create_task(self._close(server), name="loopback close")
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _close(self, server: asyncio.Server) -> None:
         for listener in server.sockets:
             asyncio.get_running_loop().remove_reader(listener)
         for _ in range(2):  # a server that closes leaks whom it accepted but has no transport for yet
