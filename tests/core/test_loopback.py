@@ -359,3 +359,18 @@ async def test_a_close_whose_caller_leaves_goes_on():
         await handler.ended.wait()
         assert await reader.read() == b""
         writer.close()
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_start_whose_caller_leaves_leaves_no_socket_open(turns: int):
+    """However far it has got: it is listening, or there is nothing of it."""
+    server = LoopbackServer(echo)
+    with anyio.fail_after(BOUND):
+        starting = asyncio.ensure_future(server.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        starting.cancel()
+        with suppress(asyncio.CancelledError):
+            await starting
+            await server.aclose()
+    gc.collect()  # what was left behind is warned of

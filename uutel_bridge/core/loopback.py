@@ -71,8 +71,16 @@ class LoopbackServer:
         """Listen on a free port."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Connection(self._handler, self._authorization, self._connections), "127.0.0.1", 0
+            lambda: _Connection(self._handler, self._authorization, self._connections),
+            "127.0.0.1",
+            0,
+            start_serving=False,  # it would lose the socket, if it were cancelled then
         )
+        try:
+            await self._server.start_serving()
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Stop listening, break open connections off and wait for their handlers.
