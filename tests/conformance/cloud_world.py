@@ -12,7 +12,7 @@ import pytest
 from litellm import exceptions as lite
 
 from tests.conformance.conversations import Turn
-from tests.conformance.gemini_bodies import CALLED, IDS, GenerateContentBody, seen
+from tests.conformance.gemini_bodies import BEGUN, CALLED, FAILURES, GIVEN, IDS, GenerateContentBody, seen
 from tests.conformance.requirements import refused_by
 from tests.conformance.tables import ANSWERS, Tables
 from tests.conformance.world import World
@@ -45,7 +45,6 @@ class CloudBody(GenerateContentBody):
 
 
 _THOUGHT = "**Weighing it**\n\nLet me think this over."
-_LEVEL = {"includeThoughts": True, "thinkingLevel": "LOW"}
 _SAFETY = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]
 _FORBIDDEN = lite.PermissionDeniedError
 _UNFINISHED = (lite.APIConnectionError, "before the model had finished it", 1)
@@ -72,10 +71,8 @@ _TABLES = Tables(
         },
     },
     called=CALLED | {"tool_unknown": (None, [("mcp__nobody__nothing", '{"city":"Oslo"}')], "tool_calls")},
-    failures={
-        "e400": (lite.BadRequestError, "Request contains an invalid argument.", 1),
-        "e401": (lite.AuthenticationError, "invalid authentication credentials", 1),
-        "e403": (_FORBIDDEN, "The caller does not have permission", 1),
+    failures=FAILURES
+    | {
         "e403_consumer": (_FORBIDDEN, "Permission denied on resource project made-up.", 1),
         "e403_disabled": (_FORBIDDEN, "has not been used in project made-up", 1),
         "e403_iam": (_FORBIDDEN, "Permission 'cloudaicompanion.companions.generateChat' denied", 1),
@@ -83,11 +80,7 @@ _TABLES = Tables(
         "e403_perimeter": (_FORBIDDEN, "Request is prohibited by organization's policy.", 1),
         "e403_validation": (_FORBIDDEN, "Verify your account to continue.", 1),
         "e403_validation_help": (_FORBIDDEN, "https://example.invalid/verify", 1),
-        "e404": (lite.NotFoundError, "models/made-up is not found", 1),
         "e404_entity": (lite.NotFoundError, "Requested entity was not found.", 1),
-        "e413": (lite.BadRequestError, "Request payload size exceeds the limit", 1),
-        "too_long": (lite.ContextWindowExceededError, "exceeds the maximum number of tokens", 1),
-        "e429": (lite.RateLimitError, "Please retry in 1.5s.", 1),
         "e429_credits": (lite.RateLimitError, "Insufficient AI credits.", 1),
         "e429_day": (lite.RateLimitError, "Resets in 9h22m20s.", 1),
         "e429_list": (lite.RateLimitError, "Resource has been exhausted", 1),
@@ -98,13 +91,10 @@ _TABLES = Tables(
         "limit": (lite.RateLimitError, "You exceeded your current quota", 1),
         "e429_capacity": (lite.ServiceUnavailableError, "No capacity available", 1),
         "e499": (lite.InternalServerError, "The operation was cancelled.", 1),
-        "e500": (lite.InternalServerError, "An internal error has occurred.", 1),
-        "e503": (lite.ServiceUnavailableError, "The model is overloaded.", 1),
         "e503_capacity": (lite.ServiceUnavailableError, "No capacity available", 1),
         "drop0": (lite.APIConnectionError, "Server disconnected", 1),
         "drop": (lite.APIConnectionError, "connection to Google's service failed", 1),
         "sse_error": (lite.ServiceUnavailableError, "The service is currently unavailable.", 1),
-        "error_body": (lite.ServiceUnavailableError, "The model is overloaded.", 1),
         "badsse": (lite.APIConnectionError, "{this is not json", 1),
         **dict.fromkeys(("truncated", "nothing", "nobody"), _UNFINISHED),
         **{
@@ -127,49 +117,8 @@ _TABLES = Tables(
         "e429_none",
         "e429_quota",
     ),
-    begun={
-        "drop": "p0 p1 p2 ",
-        "sse_error": "p0 p1 ",
-        "error_body": "p0 p1 ",
-        "badsse": "p0 p1 ",
-        "truncated": "p0 p1 p2 p3 p4 p5 ",
-        "ended n=2 reason=UNEXPECTED_TOOL_CALL": "part0 part1 ",
-    },
-    given={
-        "max_tokens": ({"max_tokens": 321}, {"maxOutputTokens": 321}),
-        "temperature 0": ({"temperature": 0}, {"temperature": 0}),
-        "stop": ({"stop": "END \u2028"}, {"stopSequences": ["END \u2028"]}),
-        "reasoning_effort": (
-            {"reasoning_effort": "low", "allowed_openai_params": ["reasoning_effort"]},
-            {"thinkingConfig": _LEVEL},
-        ),
-        "extra_body": ({"extra_body": {"reasoning_effort": "low", "seed": 0}}, {"thinkingConfig": _LEVEL, "seed": 0}),
-        "safety_settings": ({"safety_settings": _SAFETY}, {"safetySettings": _SAFETY}),
-        "all": (
-            {
-                "max_tokens": 5,
-                "temperature": 0.25,
-                "top_p": 0.5,
-                "top_k": 7,
-                "stop": ["a", "b"],
-                "seed": 7,
-                "presence_penalty": 0.5,
-                "frequency_penalty": -0.5,
-                "effort": "low",
-            },
-            {
-                "maxOutputTokens": 5,
-                "temperature": 0.25,
-                "topP": 0.5,
-                "topK": 7,
-                "stopSequences": ["a", "b"],
-                "seed": 7,
-                "presencePenalty": 0.5,
-                "frequencyPenalty": -0.5,
-                "thinkingConfig": _LEVEL,
-            },
-        ),
-    },
+    begun=BEGUN | {"ended n=2 reason=UNEXPECTED_TOOL_CALL": "part0 part1 "},
+    given=GIVEN | {"safety_settings": ({"safety_settings": _SAFETY}, {"safetySettings": _SAFETY})},
     ids=IDS,
     windows={},
     hostile={

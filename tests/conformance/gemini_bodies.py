@@ -1,4 +1,7 @@
-"""A GenerateContent request as the caller put it, and what a conversation comes to in one, whoever sends it."""
+"""A GenerateContent request as the caller put it, and what a conversation comes to in one, whoever sends it.
+
+The tables hold what both providers have that speak it; each adds what is its own.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, ClassVar
+
+from litellm import exceptions as lite
 
 from tests.conformance.bodies import Body, Tool
 from tests.conformance.conversations import Call, Media, Result, Text, Thought, Turn, said
@@ -34,6 +39,66 @@ IDS = {
     "that look like commands": ["/clear", "@/etc/hosts", "a b"],
 }
 """As `Tables.ids`."""
+
+FAILURES = {
+    "e400": (lite.BadRequestError, "Request contains an invalid argument.", 1),
+    "e401": (lite.AuthenticationError, "invalid authentication credentials", 1),
+    "e403": (lite.PermissionDeniedError, "The caller does not have permission", 1),
+    "e404": (lite.NotFoundError, "models/made-up is not found", 1),
+    "e413": (lite.BadRequestError, "Request payload size exceeds the limit", 1),
+    "too_long": (lite.ContextWindowExceededError, "exceeds the maximum number of tokens", 1),
+    "e429": (lite.RateLimitError, "Please retry in 1.5s.", 1),
+    "e500": (lite.InternalServerError, "An internal error has occurred.", 1),
+    "e503": (lite.ServiceUnavailableError, "The model is overloaded.", 1),
+    "error_body": (lite.ServiceUnavailableError, "The model is overloaded.", 1),
+}
+"""As `Tables.failures`: what Google says as it is."""
+
+BEGUN = {
+    "drop": "p0 p1 p2 ",
+    "sse_error": "p0 p1 ",
+    "error_body": "p0 p1 ",
+    "badsse": "p0 p1 ",
+    "truncated": "p0 p1 p2 p3 p4 p5 ",
+}
+"""As `Tables.begun`."""
+
+_LEVEL = {"includeThoughts": True, "thinkingLevel": "LOW"}
+GIVEN = {
+    "max_tokens": ({"max_tokens": 321}, {"maxOutputTokens": 321}),
+    "temperature 0": ({"temperature": 0}, {"temperature": 0}),
+    "stop": ({"stop": "END \u2028"}, {"stopSequences": ["END \u2028"]}),
+    "reasoning_effort": (
+        {"reasoning_effort": "low", "allowed_openai_params": ["reasoning_effort"]},
+        {"thinkingConfig": _LEVEL},
+    ),
+    "extra_body": ({"extra_body": {"reasoning_effort": "low", "seed": 0}}, {"thinkingConfig": _LEVEL, "seed": 0}),
+    "all": (
+        {
+            "max_tokens": 5,
+            "temperature": 0.25,
+            "top_p": 0.5,
+            "top_k": 7,
+            "stop": ["a", "b"],
+            "seed": 7,
+            "presence_penalty": 0.5,
+            "frequency_penalty": -0.5,
+            "effort": "low",
+        },
+        {
+            "maxOutputTokens": 5,
+            "temperature": 0.25,
+            "topP": 0.5,
+            "topK": 7,
+            "stopSequences": ["a", "b"],
+            "seed": 7,
+            "presencePenalty": 0.5,
+            "frequencyPenalty": -0.5,
+            "thinkingConfig": _LEVEL,
+        },
+    ),
+}
+"""As `Tables.given`."""
 
 
 class GenerateContentBody(Body):

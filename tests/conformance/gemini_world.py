@@ -14,7 +14,7 @@ from litellm import exceptions as lite
 
 from tests.conformance.bodies import Tool
 from tests.conformance.conversations import Turn
-from tests.conformance.gemini_bodies import CALLED, IDS, GenerateContentBody, seen
+from tests.conformance.gemini_bodies import BEGUN, CALLED, FAILURES, GIVEN, IDS, GenerateContentBody, seen
 from tests.conformance.requirements import refused_by
 from tests.conformance.tables import ANSWERS, Tables
 from tests.conformance.world import CLIWorld, World
@@ -59,7 +59,6 @@ class GeminiBody(GenerateContentBody):
         return None if key == _KEY else key
 
 
-_LEVEL = {"includeThoughts": True, "thinkingLevel": "LOW"}
 _SILENT = (
     "empty", "max_tokens0", "thoughts_only", "refusal0", "recitation", "malformed_function_call", "blocked",
 )  # fmt: skip
@@ -84,65 +83,19 @@ _TABLES = Tables(
         ),
     },
     called=CALLED,
-    failures={
-        "e400": (lite.BadRequestError, "Request contains an invalid argument.", 1),
+    failures=FAILURES
+    | {
         "e400_key": (lite.AuthenticationError, "API key not valid.", 1),
-        "e401": (lite.AuthenticationError, "invalid authentication credentials", 1),
-        "e403": (lite.PermissionDeniedError, "The caller does not have permission", 1),
-        "e404": (lite.NotFoundError, "models/made-up is not found", 1),
-        "e413": (lite.BadRequestError, "Request payload size exceeds the limit", 1),
-        "too_long": (lite.ContextWindowExceededError, "exceeds the maximum number of tokens", 1),
-        "e429": (lite.RateLimitError, "Please retry in 1.5s.", 1),
         "limit": (lite.RateLimitError, "You have exhausted your daily quota", 1),  # the CLI's own words
-        "e500": (lite.InternalServerError, "An internal error has occurred.", 1),
-        "e503": (lite.ServiceUnavailableError, "The model is overloaded.", 1),
         "drop0": (lite.APIConnectionError, "fetch failed", 1),
         "drop": (lite.APIConnectionError, "terminated", 1),
         "sse_error": (lite.APIConnectionError, "before the model had finished it", 1),
-        "error_body": (lite.ServiceUnavailableError, "The model is overloaded.", 1),
         "badsse": (lite.APIConnectionError, "JSON", 1),
         "truncated": (lite.APIConnectionError, "before the model had finished it", 1),
         **dict.fromkeys(_SILENT, _NO_ANSWER),
     },
-    begun={
-        "drop": "p0 p1 p2 ",
-        "sse_error": "p0 p1 ",
-        "error_body": "p0 p1 ",
-        "badsse": "p0 p1 ",
-        "truncated": "p0 p1 p2 p3 p4 p5 ",
-    },
-    given={
-        "max_tokens": ({"max_tokens": 321}, {"maxOutputTokens": 321}),
-        "temperature 0": ({"temperature": 0}, {"temperature": 0}),
-        "stop": ({"stop": "END \u2028"}, {"stopSequences": ["END \u2028"]}),
-        "reasoning_effort": (
-            {"reasoning_effort": "low", "allowed_openai_params": ["reasoning_effort"]},
-            {"thinkingConfig": _LEVEL},
-        ),
-        "extra_body": ({"extra_body": {"reasoning_effort": "low", "seed": 0}}, {"thinkingConfig": _LEVEL, "seed": 0}),
-        "all": (
-            {
-                "max_tokens": 5,
-                "temperature": 0.25,
-                "top_p": 0.5,
-                "stop": ["a", "b"],
-                "seed": 7,
-                "presence_penalty": 0.5,
-                "frequency_penalty": -0.5,
-                "effort": "low",
-            },
-            {
-                "maxOutputTokens": 5,
-                "temperature": 0.25,
-                "topP": 0.5,
-                "stopSequences": ["a", "b"],
-                "seed": 7,
-                "presencePenalty": 0.5,
-                "frequencyPenalty": -0.5,
-                "thinkingConfig": _LEVEL,
-            },
-        ),
-    },
+    begun=BEGUN,
+    given=GIVEN,
     ids=IDS,
     windows={},
     hostile={

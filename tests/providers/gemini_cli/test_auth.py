@@ -78,29 +78,15 @@ def test_a_google_account_without_a_project_may_be_one_that_google_no_longer_ser
     log_in(home)
     status = status_of(home)
     assert status.logged_in is True
-    assert "2026-06-18" in status.problem
     assert "GOOGLE_CLOUD_PROJECT" in status.problem
 
 
-@pytest.mark.parametrize(
-    ("fields", "logged_in", "problem"),
-    [
-        pytest.param({"expires_in": -60}, True, "", id="renewable"),
-        pytest.param({"expires_in": -60, "refresh_token": None}, False, "cannot be renewed", id="not-renewable"),
-        pytest.param({"expires_in": -60, "refresh_token": ""}, False, "cannot be renewed", id="empty-refresh-token"),
-        pytest.param({"refresh_token": None}, True, "", id="not-yet-expired"),
-        pytest.param({"refresh_token": None, "access_token": ""}, False, "holds no token", id="no-token"),
-    ],
-)
-def test_an_expired_token_matters_only_where_it_cannot_be_renewed(
-    home: Path, fields: dict[str, float], logged_in: bool, problem: str
-) -> None:
-    """It lasts an hour."""
-    log_in(home, **fields)
+def test_a_stored_login_that_is_worth_nothing_is_told(home: Path) -> None:
+    """It is not taken for one."""
+    log_in(home, expires_in=-60, refresh_token=None)
     status = status_of(home, **PROJECT)
-    assert (status.logged_in, status.method) == (logged_in, "oauth-personal" if logged_in else "none")
-    assert problem in status.problem
-    assert bool(problem) == bool(status.problem)
+    assert (status.logged_in, status.method) == (False, "none")
+    assert "cannot be renewed" in status.problem
 
 
 @pytest.mark.parametrize(
