@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from uutel_bridge import testing
 
@@ -74,6 +76,40 @@ def test_the_readme_runs_as_it_stands() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count(_ANSWER) == 3
+
+
+def _readme_commands() -> list[str]:
+    """What it shows of the command line, but for what serves or waits for a person to log in, or has no server."""
+    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    (uutel-bridge (?:ask|chat|models|doctor) .*)$", text, re.MULTILINE)
+    assert len(lines) > 5
+    return lines
+
+
+@pytest.mark.parametrize("line", _readme_commands(), ids=lambda line: line.partition("#")[0].strip())
+def test_a_command_of_the_readme_runs_as_it_stands(line: str) -> None:
+    """With the remark behind it."""
+    _, *arguments = shlex.split(line, comments=True)
+    command = [sys.executable, "-m", "uutel_bridge", *arguments]
+    done = subprocess.run(command, check=False, input="Hello\n", capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0
+    assert done.stdout
+
+
+def test_the_readmes_proxy_config_says_what_the_sample_says() -> None:
+    """The sample is served below; the shorter one has none but its settings."""
+    text = (_ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    short, sample = yaml.safe_load(block), yaml.safe_load((_EXAMPLES / "proxy_config.yaml").read_text(encoding="utf-8"))
+    for section in ("litellm_settings", "router_settings"):
+        assert short[section] == sample[section]
+    assert {_kind(each) for each in short["model_list"]} == {_kind(each) for each in sample["model_list"]}
+
+
+def _kind(deployment: dict[str, Any]) -> tuple[str, str]:
+    """What a deployment says, whichever model of its provider it names."""
+    params = dict(deployment["litellm_params"])
+    return params.pop("model").rpartition("/")[0], json.dumps(params)
 
 
 def test_the_proxy_serves_the_sample_config(tmp_path: Path) -> None:

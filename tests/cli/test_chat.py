@@ -73,11 +73,19 @@ def test_a_failure_does_not_end_it_and_is_no_part_of_the_conversation(uutel: Com
 
 
 def test_commands_are_listed_and_an_unknown_one_is_said(uutel: Command) -> None:
-    """What begins with a blank is a question, whatever follows."""
-    done = uutel("chat", stdin=talk("/help", "/frobnicate", " /not a command [[scenario:echo]]", "/exit", "lost"))
+    """In one line. What begins with a blank is a question, whatever follows."""
+    said = talk("/help", "/frobnicate x", "/", " /not a command [[scenario:echo]]", "/exit now", "lost")
+    done = uutel("chat", stdin=said)
     assert (done.returncode, done.stdout) == (0, " /not a command \n")
-    assert "There is no command /frobnicate." in done.stderr
-    assert done.stderr.count("/model NAME") == 2
+    assert "\nThere is no command /frobnicate. /help lists them.\n" in done.stderr
+    assert "\nThere is no command /. /help lists them.\n" in done.stderr
+    assert done.stderr.count("/model NAME") == 1
+
+
+@pytest.mark.parametrize("line", ["/model codex", "/model\tcodex", "/ model  codex  "])
+def test_any_blank_parts_a_command_from_its_words(uutel: Command, line: str) -> None:
+    """As in a shell."""
+    assert uutel("chat", stdin=talk(line)).stderr.endswith("\nuutel/codex/default.\n")
 
 
 def test_an_answer_that_is_not_whole_is_marked(uutel: Command) -> None:
@@ -136,6 +144,18 @@ def test_on_a_terminal_an_answer_is_drawn_as_markdown(person: pexpect.spawn) -> 
     person.sendline("\x1b[A")
     person.expect_exact("tokens in")
     assert "Title, and strong words" in screen(person.before)
+
+
+def test_a_block_that_is_longer_than_the_screen_goes_on_being_drawn(person: pexpect.spawn) -> None:
+    """Its end is seen as it comes; when it is over, all of it stands there, once."""
+    person.setwinsize(6, 40)
+    person.sendline("[[scenario:slow n=100000 delay=0.01]]")
+    person.expect(r"s100\b")
+    person.sendintr()
+    person.expect_exact("Stopped.")
+    words = screen(person.before.rpartition("\x1b[1A\x1b[2K")[2]).replace("^C", "").split()
+    assert words == [f"s{number}" for number in range(len(words))]
+    assert len(words) > 100
 
 
 def test_ctrl_c_ends_the_answer_and_ctrl_d_the_conversation(person: pexpect.spawn, uutel: Command) -> None:

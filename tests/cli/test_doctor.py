@@ -177,3 +177,13 @@ def test_a_version_that_is_too_old_is_told_with_what_mends_it(uutel: Command) ->
     """Without a request."""
     old = {"UUTEL_CODEX__PASS_ENV": "FAKE_CODEX_VERSION", "FAKE_CODEX_VERSION": "0.130.0"}
     assert "Codex 0.130.0 is too old: 0.142.0 or a later one is needed" in uutel("doctor", **old).stdout
+
+
+def test_where_nothing_can_be_kept_every_provider_has_its_verdict(uutel: Command) -> None:
+    """As in a home that cannot be written: one that fails in the checkup itself takes no other along."""
+    taken = uutel.home / "taken"
+    taken.touch()
+    done = uutel("doctor", XDG_CACHE_HOME=str(taken))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count(f"wrong       {taken} must be a folder") == 3
+    assert "Cloud Code is off" in done.stdout

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
+import pexpect
 import pytest
 
-from tests.cli.conftest import LITELLM, Command
+from tests.cli.conftest import LITELLM, Command, terminal
 from tests.conformance.claude_world import ClaudeWorld
 from tests.conformance.codex_world import CodexWorld
 from tests.conformance.world import World
@@ -139,3 +140,17 @@ def test_what_the_vendor_hides_is_not_listed() -> None:
     """It stands there for the CLI's own use."""
     shown = of_codex.offers([{"model": "a", "hidden": True}, {"model": "b", "hidden": False, "description": "new"}])
     assert [(each.name, each.about) for each in shown] == [("default", "gpt-6.1-sol"), ("b", "new")]
+
+
+@pytest.mark.parametrize("columns", ["30", "60"])
+def test_in_a_narrow_terminal_no_name_and_no_number_is_cut(uutel: Command, columns: str) -> None:
+    """A column that has no room is left out; a pipe has room for all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", columns)
+        with terminal(uutel, "models", "claude-code") as child:
+            child.expect(pexpect.EOF)
+        piped = uutel("models", "claude-code").stdout
+    (drawn,) = [line for line in child.before.splitlines() if line.startswith("* uutel")]
+    (whole,) = [line for line in piped.splitlines() if line.startswith("* uutel")]
+    assert drawn.split() == whole.split()[: len(drawn.split())]
+    assert whole.split()[-1] == _SONNET

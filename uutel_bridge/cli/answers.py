@@ -24,25 +24,32 @@ def choose(model: str, known: Iterable[Bridge] = ()) -> tuple[Bridge, str]:
 
     Args:
         model: `uutel/<provider>/<model>`, or less of it.
-        known: Bridges that are there already; they are taken before new ones are made.
+        known: Bridges that are there already; of a provider that is named, one of them is taken.
     """
+    if not model:
+        return _first_ready()
     bridges = {each.parts.name: each for each in known}
-    if model:
-        name, _, vendor_model = model.removeprefix("uutel/").partition("/")
-        provider = bridges.get(name) or _bridge(name)
-        return provider, vendor_model or provider.parts.default_model
+    name, _, vendor_model = model.removeprefix("uutel/").partition("/")
+    provider = bridges.get(name) or _bridge(name)
+    return provider, vendor_model or provider.parts.default_model
+
+
+def _first_ready() -> tuple[Bridge, str]:
     problems: list[str] = []
+    wrong: list[str] = []
     for name in registry.provider_names():
         try:
-            provider = bridges.get(name) or _bridge(name)
+            provider = _bridge(name)
         except UUError as error:  # its settings are wrong; another may do
             problems.append(error.message)
+            wrong.append(f"uutel-bridge: {name} is left out. {error.message}\n")
             continue
         problem = provider.status().problem
         if not problem:
+            sys.stderr.write("".join(wrong))  # else another vendor would answer without a word
             return provider, provider.parts.default_model
         problems.append(problem)
-    raise UUError(" ".join(problems))
+    raise UUError("\n  ".join(("No provider is ready. One of these, mended, is enough:", *dict.fromkeys(problems))))
 
 
 def _bridge(name: str) -> Bridge:
@@ -145,11 +152,10 @@ def ended(text: str) -> str:
 
 
 def write(text: str) -> None:
-    """Write UTF-8 to standard output, whatever the locale says: a model's words fit no smaller alphabet."""
-    try:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has left, as `head` does
-        raise
-    except OSError as exc:
-        raise UUError(f"The answer cannot be written: {exc.strerror}.") from exc
+    """Write UTF-8 to standard output, whatever the locale says: a model's words fit no smaller alphabet.
+
+    Raises:
+        OSError: The disk is full, or the reader has left, as `head` does: no question more makes sense.
+    """
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.flush()

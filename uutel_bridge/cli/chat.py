@@ -106,7 +106,7 @@ class _Chat:
     def take(self, line: str) -> bool:
         """Carry out what the user typed; False if it is to leave."""
         if line.startswith("/"):
-            name, _, words = line[1:].partition(" ")
+            name, words, *_ = *line[1:].split(maxsplit=1), "", ""
             return self._command(name, words.strip())
         if line.strip():
             self._ask(line)
@@ -121,7 +121,7 @@ class _Chat:
             "clear": self._clear,
             "help": lambda _: self._note(_HELP),
         }
-        command = commands.get(name, lambda _: self._note(f"There is no command /{name}.\n{_HELP}"))
+        command = commands.get(name, lambda _: self._note(f"There is no command /{name}. /help lists them."))
         command(words)
         return True
 

@@ -28,10 +28,9 @@ def report(console: Console, name: str) -> bool:
     """Print the checkup of one provider; True if it can answer."""
     console.print(f"\n[bold]{registry.parts(name).title}[/bold] (uutel/{name}/<model>)")
     try:
-        provider = bridge(name)
-    except UUError as error:  # its settings are wrong
-        return _verdict(console, Checkup((), error.message))
-    found = loop.run(provider.checkup)
+        found = loop.run(bridge(name).checkup)
+    except UUError as error:  # its settings are wrong, or nothing can be kept here
+        found = Checkup((), error.message)
     for label, text in found.facts:
         console.print(f"  {label:<12}{escape(text)}")
     return _verdict(console, found)

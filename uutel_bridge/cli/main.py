@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -16,12 +18,18 @@ from uutel_bridge import __version__
 from uutel_bridge.cli.failures import sentence
 from uutel_bridge.core.errors import UUError
 
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
 app = typer.Typer(
     name="uutel-bridge",
     help="The vendor CLI you are logged in to, as a LiteLLM model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+_UNWRITTEN = frozenset((errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC))
+"""Why output cannot be written, by no fault of ours."""
 
 
 def main() -> NoReturn:
@@ -32,12 +40,26 @@ def main() -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # else somebody wants it ignored, as nohup does
             signal.signal(number, _leave)
+    _prepare_streams()
     try:
         app()
     except UUError as error:
-        sys.stderr.write(f"uutel-bridge: {sentence(error)}\n")
-        sys.exit(1)
+        sys.exit(f"uutel-bridge: {sentence(error)}")
+    except KeyboardInterrupt:  # too early for Typer
+        sys.exit(128 + signal.SIGINT)
+    except OSError as error:
+        if not error.filename and error.errno not in _UNWRITTEN:
+            raise
+        sys.exit(f"uutel-bridge: {error.filename or 'The output cannot be written'}: {error.strerror}.")
     sys.exit(0)
+
+
+def _prepare_streams() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed, as `<&-` does: without it a file of ours would get its number
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as we live
+    # What its alphabet has no letter for is written as an escape.
+    cast("TextIOWrapper[Any]", sys.stdout).reconfigure(errors="backslashreplace")
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:
@@ -82,7 +104,10 @@ def about(
 
 @app.command()
 def ask(
-    prompt: Annotated[str, typer.Argument(help="The question; - or nothing reads it from standard input.")] = "-",
+    prompt: Annotated[
+        str,
+        typer.Argument(help="The question; - or nothing reads it from standard input. Behind -- it may begin with -."),
+    ] = "-",
     *,
     model: Model = "",
     system: Annotated[str, typer.Option("--system", help="The system prompt.")] = "",

@@ -12,7 +12,9 @@ import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from uutel_bridge.cli import tables
 from uutel_bridge.cli.answers import write
 from uutel_bridge.cli.failures import sentence
 from uutel_bridge.core import loop, registry
@@ -112,12 +114,16 @@ def _print(console: Console, listing: _Listing) -> None:
     if listing.note:
         console.print(f"  [dim]{escape(listing.note)}[/dim]")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("  model", "context", "output", "$ in", "$ out", ""):
-        table.add_column(heading, justify="left" if heading in {"  model", ""} else "right", no_wrap=True)
+    table.add_column("  model", no_wrap=True)
+    for heading in ("context", "output", "$ in", "$ out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column()
     for offer, model in listing.rows():
         mark = "*" if offer.name == listing.parts.default_model else " "
-        table.add_row(escape(f"{mark} uutel/{listing.parts.name}/{offer.name}"), *_columns(model), escape(offer.about))
-    console.print(table, "")
+        about = Text(offer.about, no_wrap=True, overflow="ellipsis")
+        table.add_row(escape(f"{mark} uutel/{listing.parts.name}/{offer.name}"), *_columns(model), about)
+    tables.show(console, table)
+    console.print()
 
 
 def _columns(model: Model | None) -> tuple[str, ...]:

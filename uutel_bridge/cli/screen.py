@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.segment import Segment
 from typing_extensions import Self
 
 _WAITING = "[dim]…[/dim]"
@@ -36,7 +37,19 @@ class Screen:
         done, self._rest = finished(self._rest + text)
         if done.strip():
             self._live.console.print(Markdown(done), "")
-        self._live.update(Markdown(self._rest), refresh=True)
+        self._live.update(_Tail(self._rest), refresh=True)
+
+
+class _Tail:
+    """As much of a growing block's end as the screen has room for: what has left the screen cannot be drawn anew."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(Markdown(self._text), options)[1 - console.height :]:
+            yield from line
+            yield Segment.line()
 
 
 def finished(text: str) -> tuple[str, str]:
