@@ -2,21 +2,24 @@
 
 The CLIs are the fakes, which answer at once. A plain LiteLLM proxy and `serve` run side by side, and are asked in
 turns; with `mock_response` LiteLLM answers by itself, so what a provider's answer takes longer is the bridge's and its
-fake's. Medians, whole answers of four words, one connection.
+fake's. What is the fake's is measured as well, in turns with the others: a bare loop tells it what the bridge does.
+Medians, whole answers of four words, one connection.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import random
 import secrets
 import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +28,7 @@ import yaml
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
+from tests.benchmarks import bare_fakes
 from tests.benchmarks.measuring import show
 from tests.cli.conftest import Command
 from tests.cli.serving import ANSWER, BOUND, MODELS, serving, until
@@ -86,20 +90,28 @@ def measure(plain: str, serve: str, runs: int) -> None:
     with (
         httpx.Client(base_url=plain, headers=headers, timeout=BOUND, trust_env=False) as theirs,
         httpx.Client(base_url=serve, headers=headers, timeout=BOUND, trust_env=False) as ours,
+        bare_fakes.all_running() as fakes,
     ):
-        asked = {"litellm, mock_response": (theirs, "mock"), "serve, mock_response": (ours, "mock")}
-        asked |= {f"serve, {name} on its fake": (ours, model) for name, model in MODELS.items()}
+        asked: dict[str, Callable[[], float]] = {
+            "litellm, mock_response": partial(took, theirs, "mock"),
+            "serve, mock_response": partial(took, ours, "mock"),
+            **{f"serve, {name} on its fake": partial(took, ours, model) for name, model in MODELS.items()},
+            **{f"the fake of {name} without the bridge": fakes[name].took for name in MODELS},
+        }
         times: dict[str, list[float]] = {what: [] for what in asked}
         for run in range(runs + 10):
-            for what, (client, model) in asked.items():
-                value = took(client, model)
+            # In another order each time: what a server does after an answer slows the next one.
+            for what, ask in random.sample(list(asked.items()), len(asked)):
+                value = ask()
                 if run >= 10:  # by then everything is warm
                     times[what].append(value)
     for what, values in times.items():
         show(what, values)
-    plain_mock, mock, *answers = (statistics.median(values) for values in times.values())
+    plain_mock, mock, *rest = (statistics.median(values) for values in times.values())
     print(f"  serve over litellm, both with mock_response: {mock - plain_mock:+.2f} ms")
-    print(f"  providers over serve with mock_response: {', '.join(f'{each - mock:+.2f}' for each in answers)} ms")
+    for name, answer, fake in zip(MODELS, rest[: len(MODELS)], rest[len(MODELS) :], strict=True):
+        more = answer - mock
+        print(f"  {name} over serve with mock_response: {more:+.2f} ms; without its fake's own: {more - fake:+.2f} ms")
 
 
 def main() -> None:

@@ -204,6 +204,17 @@ async def test_the_system_prompt_is_each_turns_own(log: Path) -> None:
     assert [told(body) for body in asked(log)] == [*prompts, "two"]
 
 
+async def test_a_system_prompt_takes_the_place_of_a_longer_one(log: Path) -> None:
+    """At once, though the turn that had that one is still being left."""
+    async with running() as session:
+        turn = asyncio.ensure_future(play(session, request("[[scenario:hang]]", system="a longer one")))
+        await until(lambda: log.exists() and len(asked(log)) == 1)
+        turn.cancel()
+        await asyncio.wait([turn])
+        await play(session, request("Hello", system="short"))
+    assert [told(body) for body in asked(log)] == ["a longer one", "short"]
+
+
 # Replays
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -111,6 +112,8 @@ class GeminiCLISession:
                 f"cannot be reached. If it can, log in again: {LOGIN_COMMAND}"
             )
             raise LoginExpired(message, login_command=LOGIN_COMMAND, evidence=exc.evidence) from exc
+        with _in_the_home():
+            self._chats.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._functions.start()
 
     async def run(self, request: GeminiCLIRequest, /) -> AsyncGenerator[GeminiCLIResponse, None]:
@@ -194,10 +197,10 @@ class GeminiCLISession:
     def _write(self, file: Path, content: bytes) -> None:
         if not self.alive:
             return  # its private home goes with it, and must not come back; whatever it is asked next is refused
-        with _in_the_home():
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.touch(mode=0o600)
-            file.write_bytes(content)
+        with _in_the_home(), os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as opened:
+            # Not emptied before: what is then written, ext4 brings to the disk at once, and we would wait for it.
+            opened.write(content)
+            opened.truncate()
 
     async def _replayed(self, turn: _Turn) -> None:
         with anyio.move_on_after(_REPLAY_SECONDS):
