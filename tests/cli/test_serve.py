@@ -13,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.cli.asking import TOOLS, asynchronous, called, question, streamed_words, words
 from tests.cli.conftest import Command
 from tests.cli.serving import ANSWER, BOUND, MODELS, WATCHED, Served, runtime, serving, until
 from tests.emulators.refusing_proxy import RefusingProxy
@@ -22,46 +23,6 @@ from uutel_bridge.cli import running
 pytest.importorskip("fastapi", reason="the extra `proxy` is not installed")
 
 _KEY = "a-key-of-my-own"
-_PARAMETERS = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
-_TOOLS = {
-    "/v1/chat/completions": [{"type": "function", "function": {"name": "look", "parameters": _PARAMETERS}}],
-    "/v1/messages": [{"name": "look", "input_schema": _PARAMETERS}],
-    "/v1/responses": [{"type": "function", "name": "look", "parameters": _PARAMETERS}],
-}
-"""One function, as each API has it."""
-
-
-def _body(path: str, text: str, model: str = MODELS["claude-code"]) -> dict[str, Any]:
-    """A question, as each API has it."""
-    if path == "/v1/responses":
-        return {"model": model, "input": text}
-    body = {"model": model, "messages": [{"role": "user", "content": text}]}
-    return body if path == "/v1/chat/completions" else {**body, "max_tokens": 100}
-
-
-def _text(path: str, answer: dict[str, Any]) -> str:
-    """What the model said in an answer of each API."""
-    if path == "/v1/chat/completions":
-        return answer["choices"][0]["message"]["content"]
-    if path == "/v1/messages":
-        return answer["content"][0]["text"]
-    return answer["output"][0]["content"][0]["text"]
-
-
-def _streamed(path: str, events: list[dict[str, Any]]) -> str:
-    """The same of a stream."""
-    if path == "/v1/chat/completions":
-        return "".join(event["choices"][0]["delta"].get("content") or "" for event in events if event["choices"])
-    deltas = (event.get("delta") for event in events if event["type"].endswith(("output_text.delta", "block_delta")))
-    return "".join(delta if isinstance(delta, str) else delta.get("text", "") for delta in deltas if delta)
-
-
-def _called(path: str, answer: dict[str, Any]) -> str:
-    """Which function an answer calls."""
-    if path == "/v1/chat/completions":
-        return answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"]
-    found = answer["content"] if path == "/v1/messages" else answer["output"]
-    return next(each["name"] for each in found if each["type"] in ("tool_use", "function_call"))
 
 
 @pytest.fixture(scope="module")
@@ -80,29 +41,29 @@ def served() -> Iterator[Served]:
         assert proxy.attempts == []
 
 
-@pytest.mark.parametrize("path", _TOOLS)
+@pytest.mark.parametrize("path", TOOLS)
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_every_api_answers_for_every_provider(served: Served, path: str, model: str) -> None:
     """Whole and streamed, also where the client must send what the vendor does not take."""
-    body = _body(path, "Hello", model)
+    body = question(path, "Hello", model)
     answer = served.post(path, **body)
     assert answer.status_code == 200, answer.text
-    assert _text(path, answer.json()) == ANSWER
-    assert _streamed(path, served.events(path, **body)) == ANSWER
+    assert words(path, answer.json()) == ANSWER
+    assert streamed_words(path, served.events(path, **body)) == ANSWER
 
 
-@pytest.mark.parametrize("path", _TOOLS)
+@pytest.mark.parametrize("path", TOOLS)
 def test_functions_are_called_through_every_api(served: Served, path: str) -> None:
     """The client's own, whole and streamed."""
-    body = {**_body(path, "Look. [[scenario:tool]]"), "tools": _TOOLS[path]}
-    assert _called(path, served.post(path, **body).json()) == "look"
+    body = {**question(path, "Look. [[scenario:tool]]"), "tools": TOOLS[path]}
+    assert called(path, served.post(path, **body).json()) == "look"
     assert '"look"' in json.dumps(served.events(path, **body))
 
 
 def test_what_a_function_said_reaches_the_model(served: Served) -> None:
     """As a turn of the conversation."""
     path = "/v1/messages"
-    body = {**_body(path, "Look. [[scenario:loop n=1]]"), "tools": _TOOLS[path]}
+    body = {**question(path, "Look. [[scenario:loop n=1]]"), "tools": TOOLS[path]}
     first = served.post(path, **body).json()["content"]
     results = [
         {"type": "tool_result", "tool_use_id": each["id"], "content": "rain"}
@@ -129,14 +90,14 @@ def test_parameters_that_litellm_would_refuse_reach_the_bridge(
 ) -> None:
     """By their own names."""
     path = "/v1/chat/completions"
-    assert served.post(path, **_body(path, "Hello", MODELS[model]), **extra).status_code == 200
+    assert served.post(path, **question(path, "Hello", MODELS[model]), **extra).status_code == 200
 
 
 @pytest.mark.parametrize("model", ["uutel/claude-code/claude-3-of-the-future", "uutel/codex/any", "mine"])
 def test_other_names_go_by_the_wildcard_and_by_the_users_own_config(served: Served, model: str) -> None:
     """What the vendor takes is for the vendor to say."""
     path = "/v1/chat/completions"
-    assert _text(path, served.post(path, **_body(path, "Hello", model)).json()) == ANSWER
+    assert words(path, served.post(path, **question(path, "Hello", model)).json()) == ANSWER
 
 
 def test_the_models_are_listed(served: Served) -> None:
@@ -149,7 +110,7 @@ def test_the_models_are_listed(served: Served) -> None:
 
 def test_a_model_that_nobody_has_is_refused(served: Served) -> None:
     """With its name."""
-    answer = served.post("/v1/chat/completions", **_body("/v1/chat/completions", "Hello", "no-such-model"))
+    answer = served.post("/v1/chat/completions", **question("/v1/chat/completions", "Hello", "no-such-model"))
     assert 400 <= answer.status_code < 500
     assert "no-such-model" in answer.text
 
@@ -159,7 +120,7 @@ def test_a_model_that_nobody_has_is_refused(served: Served) -> None:
 def test_nobody_gets_in_without_the_key(served: Served, path: str, headers: dict[str, str]) -> None:
     """Whatever they want, they are told so in the way that clients understand."""
     method = "POST" if path.startswith(("/v1/chat", "/v1/mess")) else "GET"
-    body = _body(path, "Hello") if method == "POST" else None
+    body = question(path, "Hello") if method == "POST" else None
     answer = httpx.request(method, served.url + path, headers=headers, json=body, trust_env=False, timeout=BOUND)
     assert answer.status_code == 401
     assert ANSWER not in answer.text
@@ -181,28 +142,21 @@ async def test_a_hundred_requests_at_once_get_each_its_own_answer(served: Served
 
     async def ask(number: int) -> None:
         model = list(MODELS.values())[number % len(MODELS)]
-        body = _body(path, f"question {number} [[scenario:echo]]", model)
+        body = question(path, f"question {number} [[scenario:echo]]", model)
         answer = await client.post(path, json={**body, "stream": number % 2 == 0})
         if number % 2:
-            answers[number] = _text(path, answer.json())
+            answers[number] = words(path, answer.json())
         else:
             lines = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
-            answers[number] = _streamed(path, lines)
+            answers[number] = streamed_words(path, lines)
 
-    headers = {"authorization": f"Bearer {served.key}"}
-    limits = httpx.Limits(max_connections=None)
-    async with (
-        httpx.AsyncClient(
-            base_url=served.url, headers=headers, timeout=2 * BOUND, limits=limits, trust_env=False
-        ) as client,
-        anyio.create_task_group() as group,
-    ):
+    async with asynchronous(served) as client, anyio.create_task_group() as group:
         for number in range(100):
             group.start_soon(ask, number)
     assert answers == {number: f"question {number} " for number in range(100)}
 
 
-@pytest.mark.parametrize("path", _TOOLS)
+@pytest.mark.parametrize("path", TOOLS)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_client_that_hangs_up_before_the_answer_begins_frees_its_process(
     served: Served, path: str, stream: bool
@@ -210,15 +164,15 @@ def test_a_client_that_hangs_up_before_the_answer_begins_frees_its_process(
     """Whether it would have been whole or streamed."""
     marker = f"[[scenario:hang0 who={path.replace('/', '-')}-{stream}]]"
     with served.client() as client, pytest.raises(httpx.ReadTimeout):
-        client.post(path, json={**_body(path, marker), "stream": stream}, timeout=httpx.Timeout(BOUND, read=1))
+        client.post(path, json={**question(path, marker), "stream": stream}, timeout=httpx.Timeout(BOUND, read=1))
     until(lambda: marker in served.questions(), "the model was not asked")
     until(lambda: not served.leased(), "the process still works for a client that has left")
 
 
-@pytest.mark.parametrize("path", _TOOLS)
+@pytest.mark.parametrize("path", TOOLS)
 def test_a_client_that_hangs_up_in_mid_stream_frees_its_process(served: Served, path: str) -> None:
     """Long before the answer would have ended."""
-    body = {**_body(path, "[[scenario:slow n=1000]]"), "stream": True}
+    body = {**question(path, "[[scenario:slow n=1000]]"), "stream": True}
     with served.client() as client, client.stream("POST", path, json=body) as answer:
         lines = answer.iter_lines()  # which hang up when they are dropped
         next(lines)
@@ -230,7 +184,7 @@ def test_status_tells_of_the_processes_of_a_running_server(served: Served) -> No
     """Found by the note that it leaves, which nobody else may read, or by its address and its key."""
     (note,) = (runtime(served.command) / "uutel-bridge").iterdir()
     assert (note.stat().st_mode & 0o777, note.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    served.post("/v1/chat/completions", **_body("/v1/chat/completions", "Hello"))
+    served.post("/v1/chat/completions", **question("/v1/chat/completions", "Hello"))
     where = {"XDG_RUNTIME_DIR": str(runtime(served.command))}
     found = served.command("status", **where)
     assert (found.returncode, found.stderr) == (0, "")
@@ -256,11 +210,11 @@ def test_a_key_that_it_made_is_shown_once_and_is_in_no_file_but_the_note(served:
     assert holding == ["uutel-bridge"]
 
 
-@pytest.mark.parametrize("path", _TOOLS)
+@pytest.mark.parametrize("path", TOOLS)
 @pytest.mark.parametrize("scenario", ["text", "sse_error", "no_such_scenario"])
 def test_what_is_said_is_in_no_log(served: Served, path: str, scenario: str) -> None:
     """Not in those of errors, either."""
-    served.post(path, **_body(path, f"between ourselves [[scenario:{scenario}]]"))
+    served.post(path, **question(path, f"between ourselves [[scenario:{scenario}]]"))
     assert "between ourselves" in served.questions()
     assert "between ourselves" not in served.said()
 
@@ -273,8 +227,8 @@ def test_a_signal_ends_it_and_every_process(uutel: Command, number: signal.Signa
     """Soon, in the midst of answers as well; what it told others of itself goes with it."""
     path = "/v1/chat/completions"
     with serving(uutel, "--key", _KEY, code=WATCHED) as server, server.client() as client:
-        assert _text(path, server.post(path, **_body(path, "Hello", MODELS["codex"])).json()) == ANSWER
-        body = {**_body(path, "[[scenario:slow n=1000]]"), "stream": True}
+        assert words(path, server.post(path, **question(path, "Hello", MODELS["codex"])).json()) == ANSWER
+        body = {**question(path, "[[scenario:slow n=1000]]"), "stream": True}
         with client.stream("POST", path, json=body) as answer:
             lines = answer.iter_lines()  # which hang up when they are dropped
             next(lines)

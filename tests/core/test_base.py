@@ -166,6 +166,24 @@ def test_retries_are_the_callers_where_he_counts_them(log: Path, call: Any) -> N
     assert len(asked(log)) == 1
 
 
+@FOUR_CALLS
+def test_retries_that_litellm_has_for_all_calls_are_the_only_ones(
+    log: Path, monkeypatch: pytest.MonkeyPatch, call: Any
+) -> None:
+    """LiteLLM's own of an answer in one piece; of a stream, whose failure it does not see, as many of the bridge's."""
+    monkeypatch.setattr(litellm, "num_retries", 1)
+    with pytest.raises(litellm.ServiceUnavailableError):
+        call("[[scenario:e529]]")
+    assert len(asked(log)) == 2
+
+
+@FOUR_CALLS
+def test_retries_are_counted_in_numbers(call: Any) -> None:
+    """As every parameter, this one is named where it is wrong."""
+    with pytest.raises(litellm.BadRequestError, match="max_retries"):
+        call("Hello", max_retries="three")
+
+
 @pytest.mark.parametrize("model", ["uutel/sonnet", "uutel/claude-code/", "uutel/"])
 def test_a_name_without_provider_or_model_is_refused(model: str) -> None:
     """With the form that a name has."""

@@ -209,11 +209,12 @@ async def test_a_passing_trouble_is_tried_again(home: Path) -> None:
     assert (events[0].attempts, asked(home)) == (2, 2)
 
 
-async def test_who_tries_again_by_himself_is_told_at_once(home: Path) -> None:
-    """One request, one failure."""
+@pytest.mark.parametrize("retries", [0, 1])
+async def test_a_caller_may_say_how_often(home: Path, retries: int) -> None:
+    """In place of the setting; not at all where he tries again himself."""
     with pytest.raises(VendorUnavailable):
-        await ask("[[scenario:flaky_e529 id=a]]", Options(retried_by_caller=True))
-    assert asked(home) == 1
+        await ask("[[scenario:e529]]", Options(retries=retries))
+    assert asked(home) == 1 + retries
 
 
 def counting(verdict: bool, starts: list[str]) -> Bridge:

@@ -325,7 +325,7 @@ async def test_each_caller_has_his_own_time(asked: Callable[[], int]) -> None:
         (Options(), Options()),
         (Options(shared=True), Options()),
         (Options(shared=True), Options(shared=True, api_key="sk-another")),
-        (Options(shared=True), Options(shared=True, retried_by_caller=True)),
+        (Options(shared=True), Options(shared=True, retries=0)),
     ],
     ids=["nobody-asked", "one-asked", "who-pays", "who-retries"],
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import litellm
 import pytest
 from litellm import exceptions as lite
+from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 from uutel_bridge.core import errors as uu
-from uutel_bridge.core.litellm_errors import to_litellm
+from uutel_bridge.core.litellm_errors import for_router, to_litellm
 
 CASES: list[tuple[uu.UUError, type[Exception], int]] = [
     (uu.UUError("m"), lite.APIConnectionError, 500),
@@ -136,3 +138,47 @@ def test_the_cause_survives_a_pickle_on_its_own() -> None:
     """Ours can be sent on, whatever LiteLLM's classes can."""
     error = uu.LoginMissing("m", login_command="toy login")
     assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
+
+
+class Streaming(litellm.CustomLLM):
+    """Fails as the first model before the first chunk, and answers as the second."""
+
+    def __init__(self, error: uu.UUError) -> None:
+        super().__init__()
+        self.error = error
+
+    async def astreaming(self, *args: object, **kwargs: Any) -> AsyncIterator[ModelResponseStream]:
+        """Its chunks."""
+        if kwargs["model"] == "first":
+            raise for_router(to_litellm(self.error, "first"), "first")
+        choice = StreamingChoices(delta=Delta(role="assistant", content=kwargs["model"]))
+        yield ModelResponseStream(choices=[choice])
+
+
+@pytest.mark.parametrize(
+    ("error", "cls", "status", "way"),
+    [
+        (uu.ContextTooLong("m"), lite.ContextWindowExceededError, 400, "context_window_fallbacks"),
+        (uu.ContentBlocked("m"), lite.ContentPolicyViolationError, 400, "content_policy_fallbacks"),
+        (uu.LoginMissing("m", login_command="toy login"), lite.AuthenticationError, 401, "fallbacks"),
+        (uu.BadRequest("m"), lite.BadRequestError, 400, "fallbacks"),
+        (uu.VendorTimeout("m"), lite.Timeout, 408, "fallbacks"),
+    ],
+    ids=name,
+)
+async def test_the_router_has_a_stream_fall_back_by_its_own_list(
+    error: uu.UUError, cls: type[Exception], status: int, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it has one for such a failure; without any, the caller gets the failure."""
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "toy", "custom_handler": Streaming(error)}])
+    deployments = [{"model_name": each, "litellm_params": {"model": f"toy/{each}"}} for each in ("first", "second")]
+
+    async def read(**given: Any) -> str:
+        router = litellm.Router(model_list=deployments, num_retries=0, **given)
+        stream: Any = await router.acompletion("first", [{"role": "user", "content": "hi"}], stream=True)
+        return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    assert await read(**{way: [{"first": ["second"]}]}) == "second"
+    with pytest.raises(cls, match="m") as caught:
+        await read()
+    assert caught.value.status_code == status  # type: ignore[attr-defined]

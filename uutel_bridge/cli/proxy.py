@@ -17,6 +17,7 @@ from litellm.proxy import proxy_server  # noqa: TID253 - likewise
 from litellm.proxy._types import ProxyErrorTypes, ProxyException, UserAPIKeyAuth  # noqa: TID253 - likewise
 from litellm.proxy.auth.user_api_key_auth import user_api_key_auth  # noqa: TID253 - likewise
 
+from uutel_bridge.cli.stream_status import StreamStatus, failed
 from uutel_bridge.core.errors import UUError
 
 _GRACE = 5
@@ -37,9 +38,11 @@ def serve(listening: socket, *, status_path: str, status: Callable[[], Any], ann
     """
     app = proxy_server.app
     app.add_api_route(status_path, status, dependencies=[Depends(user_api_key_auth)], include_in_schema=False)
-    litellm.callbacks.append(_Refusals())
+    litellm.callbacks.append(_Failures())
     # Requests are not logged: some of LiteLLM's clients have the key in the address.
-    config = uvicorn.Config(app, lifespan="on", log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE)
+    config = uvicorn.Config(
+        StreamStatus(app), lifespan="on", log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE
+    )
     server = _Server(config, announce)
     try:
         server.run([listening])
@@ -49,8 +52,8 @@ def serve(listening: socket, *, status_path: str, status: Callable[[], Any], ann
         raise UUError("LiteLLM's proxy did not start. What is wrong stands above, in its own words.") from exc
 
 
-class _Refusals(CustomLogger):
-    """Makes a 401 of a missing or wrong key: without a database LiteLLM makes a 500 and a 400 of them."""
+class _Failures(CustomLogger):
+    """Tells of failures, and makes a 401 of a missing or wrong key: without a database LiteLLM makes other statuses."""
 
     async def async_post_call_failure_hook(
         self,
@@ -64,6 +67,10 @@ class _Refusals(CustomLogger):
             or (isinstance(original_exception, ProxyException) and original_exception.type == _NO_SUCH_KEY)
         ):
             return HTTPException(HTTPStatus.UNAUTHORIZED, "This is not the key of this server, or there is none.")
+        status = getattr(original_exception, "status_code", None)
+        if isinstance(status, int):
+            response = getattr(original_exception, "response", None)
+            failed(status, "" if response is None else response.headers.get("retry-after", ""))
         return None
 
 

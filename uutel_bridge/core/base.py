@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequenc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import litellm
 from litellm.exceptions import (
     AuthenticationError,
     BadRequestError,
-    MidStreamFallbackError,
     NotFoundError,
     PermissionDeniedError,
     Timeout,
@@ -24,7 +23,7 @@ from uutel_bridge.core import chunks, loop
 from uutel_bridge.core.bridge import Bridge, Call, Options, bridge
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam, UUError
 from uutel_bridge.core.events import Event
-from uutel_bridge.core.litellm_errors import to_litellm
+from uutel_bridge.core.litellm_errors import for_router, to_litellm
 from uutel_bridge.core.prices import register_prices
 from uutel_bridge.core.request import read_request
 
@@ -46,6 +45,16 @@ class _Ask:
     bridge: Bridge
     call: Call
     choices: int
+
+
+def _refusing(what: str) -> Any:
+    """A call that LiteLLM knows and no vendor here answers: a bad request, for it would fail each time."""
+
+    def call(self: BaseUU, *args: Any, **kwargs: Any) -> NoReturn:
+        with _litellm_errors(kwargs):
+            raise BadRequest(f"{what}: not with {self.provider_name}, whose models chat. Ask another provider.")
+
+    return call
 
 
 class BaseUU(CustomLLM):
@@ -84,12 +93,16 @@ class BaseUU(CustomLLM):
         with _litellm_errors(kwargs):
             return _achunks(kwargs, *self._open(kwargs))
 
+    embedding = aembedding = _refusing("Embeddings")
+    image_generation = aimage_generation = _refusing("Making images")
+    image_edit = aimage_edit = _refusing("Changing images")
+
     def _route(self, model: str) -> tuple[str, str]:
         """Which provider a model name means, and the name that its vendor knows."""
         return self.provider_name, model
 
     def _open(self, kwargs: Mapping[str, Any]) -> tuple[chunks.ChunkStream, loop.Stream[Event]]:
-        ask = self._read(kwargs)
+        ask = self._read(kwargs, stream=True)
         if ask.choices > 1:
             raise UnsupportedParam("n: several choices cannot be streamed through LiteLLM.", param="n")
         stream = loop.open_stream(partial(ask.bridge.run, ask.call), idle_limit=_IDLE_LIMIT)
@@ -97,7 +110,7 @@ class BaseUU(CustomLLM):
         _tell_callbacks(kwargs, out.facts)
         return out, stream
 
-    def _read(self, kwargs: Mapping[str, Any]) -> _Ask:
+    def _read(self, kwargs: Mapping[str, Any], *, stream: bool = False) -> _Ask:
         name, model = self._route(kwargs["model"])
         optional: Mapping[str, Any] = kwargs["optional_params"]
         about: Mapping[str, Any] = kwargs["litellm_params"]
@@ -117,8 +130,7 @@ class BaseUU(CustomLLM):
             timeout=kwargs.get("timeout"),
             api_key=kwargs.get("api_key"),
             api_base=kwargs.get("api_base"),
-            # The Router always brings max_retries, 0 included.
-            retried_by_caller="max_retries" in optional,
+            retries=_retries(kwargs, stream=stream),
             shared=_may_share(kwargs),
             request_id=str(about.get("litellm_call_id") or ""),
         )
@@ -160,9 +172,9 @@ def _for_router(kwargs: Mapping[str, Any], *, begun: bool) -> Generator[None, No
     try:
         yield
     except _REFUSALS as error:
-        if begun or "model_group" not in (kwargs["litellm_params"].get("metadata") or ()):
+        if begun or _router(kwargs) is None:
             raise
-        raise MidStreamFallbackError(str(error), kwargs["model"], "uutel", original_exception=error) from error
+        raise for_router(error, kwargs["model"]) from error
 
 
 def _asking(headers: Mapping[str, str] | None) -> dict[str, str]:
@@ -170,13 +182,44 @@ def _asking(headers: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in (headers or {}).items() if name.lower() != "user-agent"}
 
 
+def _said(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The call's arguments as they were given: LiteLLM keeps some for itself, and notes all of them for its cache."""
+    noted = getattr(kwargs.get("logging_obj"), "_llm_caching_handler", None)
+    return noted.request_kwargs if noted is not None else {}
+
+
+def _router(kwargs: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What LiteLLM's Router notes of a call that it makes; None of any other."""
+    about: Mapping[str, Mapping[str, Any] | None] = kwargs["litellm_params"]
+    noted = (about.get(name) for name in ("metadata", "litellm_metadata"))
+    return next((each for each in noted if each and "model_group" in each), None)
+
+
+def _retries(kwargs: Mapping[str, Any], *, stream: bool) -> int | None:
+    """How often the bridge itself may try again; None where only its settings say so.
+
+    LiteLLM and its Router try again where the call fails. A stream fails later, when it is read, and then they do not:
+    but for the Router's in Anthropic's form.
+    """
+    given, said, router = kwargs["optional_params"].get("max_retries"), _said(kwargs), _router(kwargs)
+    if not isinstance(given, int | None):
+        raise BadRequest("max_retries: a whole number is needed.", param="max_retries")
+    if router is not None:
+        if not stream or kwargs["logging_obj"].call_type == "anthropic_messages":
+            return 0
+        most = said.get("num_retries")  # the deployment's; with the Router's own it never brings any but 0
+        return max(0, int(router.get("max_retries", 0) if most is None else most) - router.get("attempted_retries", 0))
+    if stream:
+        return litellm.num_retries if given is None else given
+    by_litellm = said.get("num_retries") is not None or litellm.num_retries is not None
+    return 0 if by_litellm else given
+
+
 def _may_share(kwargs: Mapping[str, Any]) -> bool:
     """Whether the caller said `uutel_dedup=True`, or else `caching=True`."""
     asked = kwargs["optional_params"].get("uutel_dedup")
     if asked is None:
-        # LiteLLM keeps `caching` for its own cache, which notes the call's arguments here.
-        cache = getattr(kwargs.get("logging_obj"), "_llm_caching_handler", None)
-        return cache is not None and cache.request_kwargs.get("caching") is True
+        return _said(kwargs).get("caching") is True
     if not isinstance(asked, bool):
         raise BadRequest("uutel_dedup: true or false is needed.", param="uutel_dedup")
     return asked
@@ -198,13 +241,16 @@ def _tell_callbacks(kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> None
 def _chunks(
     kwargs: Mapping[str, Any], out: chunks.ChunkStream, stream: loop.Stream[Event]
 ) -> Iterator[ModelResponseStream]:
+    begun = False
     try:
         while True:
-            with _litellm_errors(kwargs):
+            with _for_router(kwargs, begun=begun), _litellm_errors(kwargs):
                 events = stream.take()
             if not events:
                 return
-            yield from out.feed(events)
+            for chunk in out.feed(events):
+                begun = True
+                yield chunk
     finally:
         stream.close()
 

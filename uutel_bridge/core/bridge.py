@@ -19,6 +19,7 @@ from uutel_bridge.core.events import Event
 from uutel_bridge.core.pool import Snapshot
 from uutel_bridge.core.provider import AnyLease, AnyParts, Checkup, ProviderStatus
 from uutel_bridge.core.request import ChatRequest
+from uutel_bridge.core.retry import RetryConfig
 from uutel_bridge.core.settings import ProviderSettings, load, load_retry
 
 DEFAULT_TIMEOUT = 600.0
@@ -34,8 +35,8 @@ class Options:
     timeout: float | None = None
     api_key: str | None = field(default=None, repr=False)
     api_base: str | None = None
-    retried_by_caller: bool = False
-    """True where LiteLLM or its Router tries again by itself."""
+    retries: int | None = None
+    """How often the bridge may try again; None for what its settings say."""
     shared: bool = False
     """Whether identical requests that are under way at the same time may be answered by one turn."""
     request_id: str = ""
@@ -139,13 +140,18 @@ class Bridge:
                 lease=partial(call.lease, call.request),
                 timeout=call.timeout,
                 started=started,
-                retry=None if call.options.retried_by_caller else self._retry,
+                retry=self._patience(call.options),
             ),
         )
         if call.key is None:
             await carry_out(emit)
         else:
             await self._shared.join((call.key, choice), carry_out, emit)
+
+    def _patience(self, options: Options) -> RetryConfig | None:
+        if options.retries is None:
+            return self._retry
+        return self._retry.model_copy(update={"max_retries": options.retries}) if options.retries > 0 else None
 
     async def warm(self, count: int) -> None:
         """Do ahead of the first request what can be done, and wait for it."""
@@ -184,7 +190,7 @@ def _key(chat: ChatRequest, options: Options) -> str | None:
     if not options.shared:
         return None
     # Provider and settings are one bridge's; the time is not in it, for each caller watches his own.
-    return dedup.key(chat, options.api_key, options.api_base, options.retried_by_caller)
+    return dedup.key(chat, options.api_key, options.api_base, options.retries)
 
 
 def _into(answer: list[Event]) -> turn.Emit:

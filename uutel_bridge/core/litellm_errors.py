@@ -67,3 +67,30 @@ def to_litellm(error: uu.UUError, model: str) -> Exception:
     """LiteLLM's exception for ours; raise it `from` ours, which stays reachable as `__cause__`."""
     make = next(_TABLE[cls] for cls in type(error).__mro__ if cls in _TABLE)
     return make(error, str(error), {"llm_provider": error.provider or "uutel", "model": model})
+
+
+_WithItsOwnList: TypeAlias = lite.ContextWindowExceededError | lite.ContentPolicyViolationError
+
+
+class _ForItsOwnFallbacks(lite.MidStreamFallbackError):
+    """What the Router has fallbacks of its own for: it knows such a failure by its class, and looks into no wrapper."""
+
+    def __init__(self, error: _WithItsOwnList) -> None:
+        Exception.__init__(self, str(error))  # the classes of which this is one agree on no other constructor
+        # LiteLLM would make a plain wrapper of one that names an original.
+        vars(self).update(vars(error), original_exception=None, generated_content="", is_pre_first_chunk=True)
+
+
+class _TooLong(_ForItsOwnFallbacks, lite.ContextWindowExceededError): ...
+
+
+class _Blocked(_ForItsOwnFallbacks, lite.ContentPolicyViolationError): ...
+
+
+def for_router(error: Exception, model: str) -> Exception:
+    """The failure of a stream that has not begun, such that LiteLLM's Router falls back; raise it `from` the error."""
+    if isinstance(error, lite.ContextWindowExceededError):
+        return _TooLong(error)
+    if isinstance(error, lite.ContentPolicyViolationError):
+        return _Blocked(error)
+    return lite.MidStreamFallbackError(str(error), model, "uutel", original_exception=error, is_pre_first_chunk=True)
