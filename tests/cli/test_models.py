@@ -121,7 +121,7 @@ def test_an_unknown_provider_is_answered_with_those_that_exist(uutel: Command) -
     """In one sentence."""
     done = uutel("models", "nobody")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "uutel/claude-code/<model>" in done.stderr
+    assert "Known are claude-code, " in done.stderr
 
 
 def test_litellm_is_not_imported(uutel: Command) -> None:

@@ -203,7 +203,9 @@ def test_a_working_folder_that_is_not_empty_and_ours_is_refused(
         empty_cwd()
 
 
-@pytest.mark.parametrize(("name", "message"), [("file", "/file must be a folder"), ("x" * 300, "cannot be made")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("file", "/file must be a folder"), ("x" * 300, "cannot be made: .* Set XDG_CACHE")]
+)
 def test_a_cache_folder_that_cannot_be_made_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:

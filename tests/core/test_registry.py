@@ -138,14 +138,18 @@ def test_a_foreign_provider_whose_litellm_class_fails_is_not_registered(
     assert "half-cli, of the package half_package, cannot be loaded: AttributeError" in record.getMessage()
 
 
-@pytest.mark.parametrize("name", ["nobody", "", "claude_code", "Claude-Code"])
-def test_an_unknown_provider_is_refused_with_the_known_ones(name: str) -> None:
-    """In the form that a caller writes."""
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("nobody", ""), ("", ""), ("claude_code", "claude-code"), ("Claude-Code", "claude-code"), ("codx", "codex")],
+)
+def test_an_unknown_provider_is_refused_with_the_known_ones(name: str, nearest: str) -> None:
+    """And with the one that may be meant."""
     with pytest.raises(BadRequest) as caught:
         registry.parts(name)
     assert caught.value.param == "model"
-    assert repr(name) in caught.value.message
-    assert "uutel/claude-code/<model>, uutel/cloud-code/<model>, uutel/codex/<model>" in caught.value.message
+    hint = f"Did you mean {nearest}? " if nearest else ""
+    known = "claude-code, cloud-code, codex, gemini-cli"
+    assert caught.value.message == f"There is no provider {name!r}. {hint}Known are {known}."
 
 
 def test_registering_adds_every_provider_and_the_common_name(empty_map: list[Any], foreign: Any) -> None:

@@ -165,4 +165,5 @@ def _make(path: Path, mode: int) -> None:
     except FileExistsError as exc:
         raise PermissionDenied(f"{exc.filename} must be a folder; remove what is there.") from exc
     except OSError as exc:
-        raise PermissionDenied(f"The folder {path} cannot be made: {exc.strerror}.") from exc
+        hint = "Set XDG_CACHE_HOME to a folder that can be written."
+        raise PermissionDenied(f"The folder {path} cannot be made: {exc.strerror}. {hint}") from exc

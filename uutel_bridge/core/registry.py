@@ -7,6 +7,7 @@ import pkgutil
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -68,8 +69,9 @@ def parts(name: str) -> AnyParts:
         UUError: There is one, of another package, and it cannot be loaded.
     """
     if name not in installed_names():
-        known = ", ".join(f"uutel/{known}/<model>" for known in provider_names())
-        raise BadRequest(f"There is no provider {name!r}. Known: {known}.", param="model")
+        nearest = get_close_matches(name, known := provider_names(), n=1)
+        hint = f"Did you mean {nearest[0]}? " if nearest else ""
+        raise BadRequest(f"There is no provider {name!r}. {hint}Known are {', '.join(known)}.", param="model")
     with _package(name) as package:
         return _checked(import_module(f"{package}.parts").PARTS)
 
