@@ -16,14 +16,17 @@ from pydantic import BaseModel
 
 from uutel_bridge.core import registry
 from uutel_bridge.core.retry import RetryConfig
+from uutel_bridge.core.settings import GeneralSettings
 
 MARKERS = ("<!-- settings -->", "<!-- /settings -->")
+NO_SECTION = "no section"
 _HEAD = ("setting", "of", "", "must be", "default")
 
 
 def sections() -> Mapping[str, type[BaseModel]]:
-    """All sections of the config file, and what may stand in them."""
-    return {**{name: registry.parts(name).settings for name in registry.provider_names()}, "retry": RetryConfig}
+    """All sections of the config file, and what may stand in them; last, what stands above them."""
+    providers = {name: registry.parts(name).settings for name in registry.provider_names()}
+    return {**providers, "retry": RetryConfig, NO_SECTION: GeneralSettings}
 
 
 def table() -> str:
@@ -54,6 +57,8 @@ def _lines(model: type[BaseModel], models: Mapping[str, type[BaseModel]]) -> lis
     whose = ", ".join(f"`{name}`" for name in owners)
     if owners == list(registry.provider_names()):
         whose = "every provider"
+    elif owners == [NO_SECTION]:
+        whose = NO_SECTION
     return [
         (
             f"`{name.upper()}`",

@@ -119,7 +119,7 @@ def test_an_unknown_provider_is_answered_with_those_that_exist(uutel: Command, n
     """In one sentence."""
     done = uutel("ask", "-m", name, "x")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "uutel/claude-code/<model>" in done.stderr
+    assert "Known are claude-code, " in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from functools import partial
-from queue import Queue
 from typing import Any
 from uuid import uuid4
 
@@ -15,51 +13,18 @@ import pytest
 from litellm.integrations.custom_logger import CustomLogger
 
 import uutel_bridge
+from tests.listener import Listener, listening
 from uutel_bridge import testing
 
 BOUND = 60
 MODEL = "uutel/claude-code/sonnet"
 
 
-class Listener(CustomLogger):
-    """Keeps what LiteLLM tells its callbacks, whichever way."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.heard: Queue[dict[str, Any]] = Queue()
-
-    def log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """Of a sync call."""
-        self.heard.put({**kwargs})
-
-    async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """Of an async one."""
-        self.heard.put({**kwargs})
-
-    def log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """Of a sync call."""
-        self.heard.put({**kwargs})
-
-    async def async_log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """Of an async one."""
-        self.heard.put({**kwargs})
-
-    async def told_of(self, name: str) -> dict[str, Any]:
-        """What a callback gets for this call."""
-        while True:
-            kwargs = await anyio.to_thread.run_sync(partial(self.heard.get, timeout=BOUND))
-            if kwargs["litellm_call_id"] == name and kwargs.get("standard_logging_object"):
-                return kwargs
-
-
 @pytest.fixture(scope="module")
 def listener() -> Iterator[Listener]:
     """One that LiteLLM knows."""
-    listener = Listener()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(litellm, "callbacks", [listener])
+    with listening() as listener:
         yield listener
-    litellm.logging_callback_manager._reset_all_callbacks()
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -128,6 +93,49 @@ async def test_callbacks_see_model_usage_cost_and_times(
     assert facts["model"].startswith("claude-")
     assert 0 <= facts["queue_seconds"] <= facts["first_event_seconds"] <= facts["total_seconds"]
     assert facts["total_seconds"] <= payload["endTime"] - payload["startTime"]
+
+
+class Witness(CustomLogger):
+    """Hears when a vendor is asked, and when it has answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+
+    def log_pre_api_call(self, model: Any, messages: Any, kwargs: Any) -> None:
+        """Before it is asked."""
+        self.heard.append(("asked", {**kwargs}))
+
+    def log_post_api_call(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
+        """With its answer, if that came whole."""
+        self.heard.append(("answered", {**kwargs}))
+
+
+@FOUR_CALLS
+async def test_callbacks_hear_when_the_vendor_is_asked(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any], sync: bool
+) -> None:
+    """With the conversation, and without the caller's key; later with an answer that comes whole, as it came."""
+    witness = Witness()
+    monkeypatch.setattr(litellm, "input_callback", [witness])
+    await ask("[[scenario:text]]", sync=sync, api_key="sk-hush")
+    assert [what for what, _ in witness.heard] == (["asked", "answered"] if ask is whole else ["asked"])
+    for what, kwargs in witness.heard:
+        assert kwargs["input"] == [{"role": "user", "content": "[[scenario:text]]"}]
+        assert kwargs["api_key"] == ""
+        assert ("part0 part1" in kwargs.get("original_response", "")) == (what == "answered")
+
+
+@FOUR_CALLS
+async def test_callbacks_do_not_hear_of_a_request_that_no_vendor_is_asked(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[..., Any], sync: bool
+) -> None:
+    """It was refused before."""
+    witness = Witness()
+    monkeypatch.setattr(litellm, "input_callback", [witness])
+    with pytest.raises(litellm.UnsupportedParamsError):
+        await ask("Hello", sync=sync, cwd="/")
+    assert witness.heard == []
 
 
 @FOUR_CALLS

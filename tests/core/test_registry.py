@@ -148,7 +148,7 @@ def test_an_unknown_provider_is_refused_with_the_known_ones(name: str, nearest: 
         registry.parts(name)
     assert caught.value.param == "model"
     hint = f"Did you mean {nearest}? " if nearest else ""
-    known = "claude-code, cloud-code, codex, gemini-cli"
+    known = "claude-code, cloud-code, codex, gemini-cli; a model of theirs is uutel/<provider>/<model>"
     assert caught.value.message == f"There is no provider {name!r}. {hint}Known are {known}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import SecretStr, ValidationError
 
 from uutel_bridge.core.errors import BadRequest
 from uutel_bridge.core.retry import RetryConfig
-from uutel_bridge.core.settings import CLISettings, config_path, load, load_retry
+from uutel_bridge.core.settings import CLISettings, GeneralSettings, config_path, load, load_general, load_retry
 
 
 @pytest.fixture
@@ -323,3 +324,60 @@ def test_settings_do_not_change() -> None:
     """They are shared between threads."""
     with pytest.raises(ValidationError):
         CLISettings().spares = 2  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.toml", "log_content = true\n[codex]\nspares = 3\n"),
+        ("config.yaml", "codex: {spares: 3}\nlog_content: yes\n"),
+        ("config.json", '{"log_content": true, "codex": {"spares": 3}}'),
+    ],
+)
+def test_a_setting_for_all_stands_above_the_sections(folder: Path, name: str, text: str) -> None:
+    """It is none of a provider's; without it the default holds, and a variable wins."""
+    assert load_general({}) == GeneralSettings(log_content=False)
+    write(folder, name, text)
+    assert load_general({}) == load_general({"UUTEL_LOG_CONTENT": ""}) == GeneralSettings(log_content=True)
+    assert load_general({"UUTEL_LOG_CONTENT": "false"}) == GeneralSettings(log_content=False)
+    assert load(CLISettings, "codex", {"UUTEL_LOG_CONTENT": "true"}) == CLISettings(spares=3)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("name", ["UUTEL_LOG", "UUTEL_LOG_LEVEL", "UUTEL_CODEX__SPARES", "UUTEL_"])
+def test_variables_that_resemble_no_setting_for_all_are_left_alone(name: str) -> None:
+    """They are somebody's."""
+    assert load_general({name: "1"}) == GeneralSettings()
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("UUTEL_LOG_CONTENT", "perhaps", "UUTEL_LOG_CONTENT must be true or false."),
+        ("UUTEL_LOG_CONTENT", "2", "UUTEL_LOG_CONTENT must be true or false."),
+        ("UUTEL_LOG_CONTNET", "true", "UUTEL_LOG_CONTNET is not a setting. Did you mean UUTEL_LOG_CONTENT? "),
+    ],
+)
+def test_a_wrong_variable_for_all_is_an_error(name: str, value: str, message: str) -> None:
+    """In our own words."""
+    with pytest.raises(BadRequest, match=re.escape(message)) as caught:
+        load_general({name: value})
+    assert caught.value.param == name
+
+
+@pytest.mark.parametrize(
+    ("text", "param"),
+    [
+        ("log_content = 'perhaps'\n", "config.toml: log_content"),
+        ("[log_content]\n", "config.toml: log_content"),
+        ("log_contents = true\n", "config.toml: log_contents"),
+        ("zzz = true\n", "config.toml: zzz"),
+    ],
+)
+def test_a_wrong_entry_above_the_sections_is_named(folder: Path, text: str, param: str) -> None:
+    """With what it should be."""
+    write(folder, "config.toml", text)
+    with pytest.raises(BadRequest, match=r"log_content|true or false") as caught:
+        load_general({})
+    assert caught.value.param == param

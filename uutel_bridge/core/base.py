@@ -19,7 +19,7 @@ from litellm.exceptions import (
 from litellm.llms.custom_llm import CustomLLM
 from litellm.types.utils import ModelResponse, ModelResponseStream
 
-from uutel_bridge.core import chunks, loop
+from uutel_bridge.core import chunks, loop, registry
 from uutel_bridge.core.bridge import Bridge, Call, Options, bridge
 from uutel_bridge.core.errors import BadRequest, UnsupportedParam, UUError
 from uutel_bridge.core.events import Event
@@ -134,7 +134,9 @@ class BaseUU(CustomLLM):
             shared=_may_share(kwargs),
             request_id=str(about.get("litellm_call_id") or ""),
         )
-        return _Ask(kwargs["model"], provider, provider.call(chat, options), chat.n)
+        call = provider.call(chat, options)
+        _tell_begun(kwargs)
+        return _Ask(kwargs["model"], provider, call, chat.n)
 
 
 class UutelUU(BaseUU):
@@ -145,7 +147,8 @@ class UutelUU(BaseUU):
     def _route(self, model: str) -> tuple[str, str]:
         name, slash, rest = model.partition("/")
         if not slash or not rest:
-            raise BadRequest(f"{model!r}: the form is uutel/<provider>/<model>.", param="model")
+            known = ", ".join(registry.provider_names())
+            raise BadRequest(f"{model!r}: the form is uutel/<provider>/<model>, with one of {known}.", param="model")
         return name, rest
 
 
@@ -227,8 +230,28 @@ def _may_share(kwargs: Mapping[str, Any]) -> bool:
 
 def _folded(kwargs: Mapping[str, Any], model: str, turns: Sequence[Sequence[Event]]) -> ModelResponse:
     response: Any = chunks.fold(kwargs["model_response"], model, turns)
+    _tell_answered(kwargs, response.model_dump_json(exclude_none=True))
     _tell_callbacks(kwargs, response._hidden_params["uutel"])  # noqa: SLF001  # LiteLLM's own name for it
     return response
+
+
+def _tell_begun(kwargs: Mapping[str, Any]) -> None:
+    """What LiteLLM wants to hear of a provider that begins to ask its vendor: times count from here, callbacks begin.
+
+    The key is left out: callbacks could hand it on.
+    """
+    logging_obj = kwargs.get("logging_obj")
+    if logging_obj is not None:
+        asked = {"model": kwargs["model"], "messages": kwargs["messages"], **kwargs["optional_params"]}
+        about = {"complete_input_dict": asked, "api_base": kwargs.get("api_base") or ""}
+        logging_obj.pre_call(input=kwargs["messages"], api_key="", additional_args=about)
+
+
+def _tell_answered(kwargs: Mapping[str, Any], answer: str) -> None:
+    """The same of a vendor's whole answer."""
+    logging_obj = kwargs.get("logging_obj")
+    if logging_obj is not None:
+        logging_obj.post_call(input=kwargs["messages"], api_key="", original_response=answer)
 
 
 def _tell_callbacks(kwargs: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

@@ -6,21 +6,21 @@ import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-from uutel_bridge.core import dedup, links, log, loop, registry, turn
+from uutel_bridge.core import dedup, links, log, loop, registry, transcript, turn
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.events import Event
 from uutel_bridge.core.pool import Snapshot
 from uutel_bridge.core.provider import AnyLease, AnyParts, Checkup, ProviderStatus
 from uutel_bridge.core.request import ChatRequest
 from uutel_bridge.core.retry import RetryConfig
-from uutel_bridge.core.settings import ProviderSettings, load, load_retry
+from uutel_bridge.core.settings import ProviderSettings, load, load_general, load_retry
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds for a whole answer where nobody says otherwise; LiteLLM's own default."""
@@ -73,6 +73,7 @@ class Bridge:
         self.parts = parts
         self.settings = settings
         self._retry = load_retry(os.environ)
+        self._tells_content = load_general(os.environ).log_content
         self._backend = parts.backend(settings)
         self._shared = dedup.SharedTurns()
 
@@ -90,6 +91,9 @@ class Bridge:
             request = self.parts.transform.request(chat)
             lease = self._backend.admit(settings, dict(os.environ))
         call = Call(request, options, settings, lease, _request_id(options), _key(chat, options))
+        if self._tells_content:
+            with log.of_request(call.request_id):
+                transcript.asked(chat)
         return replace(call, unfetched=chat) if self.parts.fetches_links and links.found(chat) else call
 
     async def run(self, call: Call, emit: turn.Emit) -> None:
@@ -143,10 +147,11 @@ class Bridge:
                 retry=self._patience(call.options),
             ),
         )
-        if call.key is None:
-            await carry_out(emit)
-        else:
-            await self._shared.join((call.key, choice), carry_out, emit)
+        with transcript.answered(emit) if self._tells_content else nullcontext(emit) as hear:
+            if call.key is None:
+                await carry_out(hear)
+            else:
+                await self._shared.join((call.key, choice), carry_out, hear)
 
     def _patience(self, options: Options) -> RetryConfig | None:
         if options.retries is None:

@@ -1,6 +1,7 @@
 """Where the bridge logs: stdlib loggers under `uutel_bridge`, every line with the request that it belongs to.
 
-DEBUG tells the steps of a request, WARNING what went wrong and was dealt with; no prompt, no answer and no secret.
+DEBUG tells the steps of a request, WARNING what went wrong and was dealt with; no secret, and neither prompt nor answer
+but for `core.transcript`'s lines, which only the user can turn on.
 """
 
 from __future__ import annotations

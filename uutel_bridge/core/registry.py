@@ -71,7 +71,8 @@ def parts(name: str) -> AnyParts:
     if name not in installed_names():
         nearest = get_close_matches(name, known := provider_names(), n=1)
         hint = f"Did you mean {nearest[0]}? " if nearest else ""
-        raise BadRequest(f"There is no provider {name!r}. {hint}Known are {', '.join(known)}.", param="model")
+        form = "a model of theirs is uutel/<provider>/<model>"
+        raise BadRequest(f"There is no provider {name!r}. {hint}Known are {', '.join(known)}; {form}.", param="model")
     with _package(name) as package:
         return _checked(import_module(f"{package}.parts").PARTS)
 

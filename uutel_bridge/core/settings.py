@@ -1,8 +1,9 @@
 """The user's settings: `UUTEL_*` variables over the config file over defaults.
 
-`UUTEL_CLAUDE_CODE__SPARES=2` and `spares = 2` under `[claude-code]` in the config file say the same. An empty variable
-counts as unset. A name that nobody knows is an error: of the section in which it stands, or which it resembles, and of
-all sections where it resembles none.
+`UUTEL_CLAUDE_CODE__SPARES=2` and `spares = 2` under `[claude-code]` in the config file say the same; a setting of no
+section is `UUTEL_LOG_CONTENT=true`, or `log_content = true` above all sections. An empty variable counts as unset. A
+name that nobody knows is an error: of the section in which it stands, or which it resembles, and of all sections where
+it resembles none.
 """
 
 from __future__ import annotations
@@ -101,6 +102,15 @@ class CLISettings(ProviderSettings):
         return self.model_copy(update={"spares": 0})
 
 
+class GeneralSettings(BaseModel):
+    """What a user can set for all providers at once; it stands in no section."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    log_content: bool = Field(default=False, description="true or false")
+    """Whether the log at DEBUG also tells what is asked and answered: texts, calls of functions and their results."""
+
+
 def load(model: type[SettingsT], provider_name: str, environment: Mapping[str, str]) -> SettingsT:
     """The settings of a provider, as its model has them.
 
@@ -117,6 +127,25 @@ def load_retry(environment: Mapping[str, str]) -> RetryConfig:
         BadRequest: As in `load`.
     """
     return _load(RetryConfig, _RETRY, environment)
+
+
+def load_general(environment: Mapping[str, str]) -> GeneralSettings:
+    """The settings that stand in no section.
+
+    Raises:
+        BadRequest: As in `load`.
+    """
+    known = GeneralSettings.model_fields
+    path = config_path()
+    document = _document(path)
+    variables = {key: environment[_general(key)] for key in known if environment.get(_general(key))}
+    _refuse_unknown_sections(known, path, document)
+    _refuse_misspelt(environment)
+    try:
+        return GeneralSettings.model_validate({**{key: document[key] for key in known if key in document}, **variables})
+    except ValidationError as exc:
+        key = str(exc.errors()[0]["loc"][0])
+        _complain(GeneralSettings, key, _general if key in variables else f"{path.name}: {{}}".format, exc)
 
 
 def config_path() -> Path:
@@ -139,7 +168,7 @@ def _load(model: type[ModelT], name: str, environment: Mapping[str, str]) -> Mod
     document = _document(path)
     title, table = _section(document, path, name)
     variables = _variables(model, name, environment)
-    _refuse_unknown_sections(name, path, document)
+    _refuse_unknown_sections([name], path, document)
     _refuse_unknown_variables(name, model, environment)
     try:
         return model.model_validate({**table, **variables})
@@ -163,27 +192,40 @@ def _unknown(param: str, word: str, known: Collection[str], written: Callable[[s
     return BadRequest(f"{param} is not a setting. {hint}Known are {', '.join(known)}.", param=param)
 
 
-def _refuse_unknown_sections(name: str, path: Path, document: Mapping[str, Any]) -> None:
+def _refuse_unknown_sections(mine: Collection[str], path: Path, document: Mapping[str, Any]) -> None:
     for title in document:
-        _refuse_unknown_section(name, f"{path.name}: {title}", title, str)
+        if title not in GeneralSettings.model_fields:
+            _refuse_unknown_section(mine, f"{path.name}: {title}", title, str)
 
 
 def _refuse_unknown_variables(name: str, model: type[BaseModel], environment: Mapping[str, str]) -> None:
     for variable in sorted(key for key, value in environment.items() if value and key.startswith("UUTEL_")):
         section, separator, key = variable.removeprefix("UUTEL_").partition("__")
         if separator:
-            _refuse_unknown_section(name, variable, section.lower(), partial(_variable, key=key))
+            _refuse_unknown_section([name], variable, section.lower(), partial(_variable, key=key))
         elif variable.startswith(start := _variable(name, "").removesuffix("_")):  # UUTEL_CODEX_SPARES
             key = variable.removeprefix(start).lower()
             raise _unknown(variable, key, model.model_fields, partial(_variable, name))
 
 
-def _refuse_unknown_section(name: str, param: str, section: str, written: Callable[[str], str]) -> None:
-    """Refuse one that nobody has, unless it resembles another one than `name`, where it will be refused."""
-    known = (*registry.installed_names(), _RETRY)
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    known = GeneralSettings.model_fields
+    for variable in sorted(key for key, value in environment.items() if value and key.startswith("UUTEL_")):
+        key = variable.removeprefix("UUTEL_").lower()
+        if key not in known and "__" not in key and get_close_matches(key, known):
+            raise _unknown(variable, key, known, _general)
+
+
+def _refuse_unknown_section(mine: Collection[str], param: str, section: str, written: Callable[[str], str]) -> None:
+    """Refuse one that nobody has, unless it resembles another one than `mine`, where it will be refused."""
+    known = (*registry.installed_names(), _RETRY, *GeneralSettings.model_fields)
     word = section.replace("_", "-")
-    if word not in known and get_close_matches(word, known, n=1) in ([], [name]):
+    if word not in known and set(get_close_matches(word, known, n=1)) <= set(mine):
         raise _unknown(param, word, known, written)
+
+
+def _general(key: str) -> str:
+    return f"UUTEL_{key.upper()}"
 
 
 def _variable(name: str, key: str) -> str:
