@@ -80,6 +80,17 @@ def test_clients_raise_what_a_stream_fails_with(served: Served) -> None:
             client.responses.create(input="[[scenario:limit]]", model=MODELS["claude-code"], stream=True)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_clients_ask_a_plan_once_that_is_used_up(served: Served, stream: bool) -> None:
+    """They would try again at once, and so would LiteLLM each time; it still does where it streams to Anthropic's."""
+    asking = [{"role": "user", "content": f"[[scenario:limit id=once-{stream}]]"}]
+    with openai.OpenAI(base_url=f"{served.url}/v1", api_key=served.key) as client, pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(model=MODELS["claude-code"], messages=asking, stream=stream)
+    with anthropic.Anthropic(base_url=served.url, api_key=served.key) as other, pytest.raises(anthropic.RateLimitError):
+        other.messages.create(model=MODELS["claude-code"], messages=asking, stream=stream, max_tokens=100)
+    assert served.questions().count(f"id=once-{stream}") == 2 + 2 * stream
+
+
 def test_a_stream_that_breaks_off_says_so_after_its_words(served: Served) -> None:
     """Its status is out by then; each API has an event for it."""
     ends: list[str] = []

@@ -16,7 +16,7 @@ TOLD = b'{"type":"error","error":{"type":"rate_limit_error"}}'
 STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
 
 
-async def sent(*bodies: bytes, scope: str = "http", status: int = 200) -> list[Any]:
+async def sent(*bodies: bytes, scope: str = "http", status: int = 200, retry_after: str = "7") -> list[Any]:
     """What reaches the client of an application that answers so; an error is noted before it is told."""
     messages: list[Any] = []
 
@@ -24,7 +24,7 @@ async def sent(*bodies: bytes, scope: str = "http", status: int = 200) -> list[A
         await send({"type": "http.response.start", "status": status, "headers": [STREAM]})
         for body in bodies:
             if body is ERROR:
-                failed(429, "7")
+                failed(429, retry_after)
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def send(message: Any) -> None:
@@ -65,6 +65,13 @@ async def test_an_answer_that_has_its_status_is_told_how_long_it_lasts() -> None
     start, body = await sent(ERROR, status=429)
     assert start["headers"] == [STREAM, (b"retry-after", b"7")]
     assert body["body"] == ERROR
+
+
+@pytest.mark.parametrize(("seconds", "told"), [("60", []), ("61", [(b"x-should-retry", b"false")]), ("soon", [])])
+async def test_a_client_is_told_not_to_ask_again_where_it_would_not_wait_so_long(seconds: str, told: list[Any]) -> None:
+    """In the header that the clients of OpenAI and Anthropic know."""
+    start, _ = await sent(ERROR, status=429, retry_after=seconds)
+    assert start["headers"] == [STREAM, (b"retry-after", seconds.encode()), *told]
 
 
 async def test_what_is_no_request_passes() -> None:

@@ -108,6 +108,14 @@ def test_a_plan_limit_says_how_long_it_lasts() -> None:
     assert 3500 < int(made.response.headers["retry-after"]) <= 3600
 
 
+@pytest.mark.parametrize(("scope", "retries"), [("five_hour", 0), ("", None)])
+def test_the_router_does_not_try_a_plan_again_that_is_used_up(scope: str, retries: int | None) -> None:
+    """Unless a request wants it so."""
+    made = to_litellm(uu.RateLimited("m", retry_after=7, scope=scope), "m1")
+    assert isinstance(made, lite.RateLimitError)
+    assert made.num_retries == retries
+
+
 @pytest.mark.parametrize(
     ("error", "headers"),
     [

@@ -152,6 +152,17 @@ async def test_what_may_pass_is_tried_again_by_one_party(
     assert ask is whole or min(gaps) >= (pause or 0)
 
 
+@pytest.mark.parametrize("ask", [whole, streamed])
+@pytest.mark.parametrize("provider", ["claude-code", "codex"])
+async def test_a_plan_that_is_used_up_is_asked_once(worlds: Mapping[str, World], ask: Any, provider: str) -> None:
+    """However often the Router would try again."""
+    world = worlds[provider]
+    marker = world.marker("limit", times=9)
+    with anyio.fail_after(BOUND), pytest.raises((litellm.RateLimitError, litellm.exceptions.MidStreamFallbackError)):
+        await by_router(world, ask, marker, 2)
+    assert len(world.api.of(marker)) == 1
+
+
 async def as_responses(router: litellm.Router, messages: list[Any]) -> str:
     """A stream in the form of OpenAI's Responses API."""
     stream: Any = await router.aresponses(model="a", input=messages, stream=True)

@@ -23,6 +23,8 @@ _BEGINNING = b"event: message_start"
 _FAILURES = (b"event: error", b"event: response.failed")
 _DATA = b"data: "
 _JSON = b"application/json"
+_LONGEST_WAIT = 60
+"""Seconds that the clients of OpenAI and Anthropic wait; told of more they ask again at once, unless told not to."""
 _OF_THE_STREAM = frozenset({b"content-type", b"content-length", b"cache-control", b"x-accel-buffering"})
 """Headers that an answer in one piece has other values for, or none."""
 
@@ -92,8 +94,16 @@ class _Answer:
             start = {**start, "status": failure.status, "headers": [*kept, (b"content-type", _JSON), length]}
             held, message = [start], {"type": message["type"], "body": body}
         if failure.retry_after:
-            start["headers"] = [*start["headers"], (b"retry-after", failure.retry_after.encode())]
+            start["headers"] = [*start["headers"], *_patience(failure.retry_after)]
         return held, message
+
+
+def _patience(retry_after: str) -> list[tuple[bytes, bytes]]:
+    """How a client learns when to ask again, and that it need not before."""
+    headers = [(b"retry-after", retry_after.encode())]
+    if retry_after.isdigit() and int(retry_after) > _LONGEST_WAIT:
+        headers.append((b"x-should-retry", b"false"))
+    return headers
 
 
 _being_sent: ContextVar[_Answer | None] = ContextVar("being_sent", default=None)

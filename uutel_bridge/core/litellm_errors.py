@@ -32,7 +32,8 @@ def _rate_limited(error: uu.RateLimited, message: str, facts: dict[str, Any]) ->
         headers["x-uutel-resets-at"] = str(round(error.resets_at))
     if error.scope:
         headers["x-uutel-limit-scope"] = error.scope
-    return lite.RateLimitError(message, response=_response(429, headers), **facts)
+    lasting = {"num_retries": 0} if error.scope else {}  # the Router's sign that another try is of no use
+    return lite.RateLimitError(message, response=_response(429, headers), **lasting, **facts)
 
 
 def _unavailable(error: uu.VendorUnavailable, message: str, facts: dict[str, Any]) -> Exception:
