@@ -236,6 +236,7 @@ def test_a_signal_ends_it_and_every_process(uutel: Command, number: signal.Signa
             assert server.process.wait(BOUND) == _ENDS[number]
         assert uutel.nothing_left()
         assert _KEY not in server.said()
+        assert "Traceback" not in server.said()
     assert list((runtime(uutel) / "uutel-bridge").iterdir()) == []
     went = (uutel.home / "connections").read_text(encoding="utf-8").splitlines()
     assert [line for line in went if "127.0.0.1" not in line] == []
@@ -255,10 +256,29 @@ def test_a_key_in_the_config_counts(uutel: Command) -> None:
             assert client.get("/v1/models").status_code == 200
 
 
-def test_a_config_that_is_none_stops_it(uutel: Command) -> None:
-    """LiteLLM says what is wrong with it."""
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"model_list:\n- [", ", line 2, is no YAML: "),
+        (b"\xff\xff\x00", " is no YAML: it is no text."),
+        (b"- model_list", " is no config: LiteLLM wants sections, such as model_list."),
+        (b"", " is no config: LiteLLM wants sections, such as model_list."),
+    ],
+)
+def test_a_config_that_is_none_is_told_at_once(uutel: Command, content: bytes, told: str) -> None:
+    """In one line."""
     config = uutel.home / "config.yaml"
-    config.write_text("model_list: [", encoding="utf-8")
+    config.write_bytes(content)
+    done = uutel("serve", "--port", "0", "--config", str(config))
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert done.stderr.startswith(f"uutel-bridge: {config}{told}")
+
+
+def test_a_config_that_litellm_does_not_take_stops_it(uutel: Command) -> None:
+    """It says itself what is wrong with it."""
+    config = uutel.home / "config.yaml"
+    handler = "{provider: mine, custom_handler: nowhere.to_be_found}"
+    config.write_text(f"litellm_settings: {{custom_provider_map: [{handler}]}}", encoding="utf-8")
     done = uutel("serve", "--port", "0", "--config", str(config))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("uutel-bridge: LiteLLM's proxy did not start.")
@@ -271,6 +291,16 @@ def test_a_config_is_written_where_there_is_none_and_left_alone_where_there_is(u
     assert (done.returncode, done.stderr) == (0, "")
     assert str(config) in done.stdout
     assert yaml.safe_load(config.read_text(encoding="utf-8"))["model_list"]
+
+
+def test_of_a_config_that_the_disk_does_not_take_nothing_stays(uutel: Command) -> None:
+    """Half of it would be served the next time."""
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+    config = uutel.home / "config.yaml"
+    done = uutel("serve", "--config", str(config), code=f"{full}from uutel_bridge.cli.main import main; main()")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"uutel-bridge: {config} cannot be written: File too large.\n"
+    assert not config.exists()
 
 
 def test_a_taken_port_is_said_plainly(uutel: Command) -> None:
@@ -304,8 +334,10 @@ def test_without_any_login_it_says_how_to_log_in(uutel: Command) -> None:
     uutel.log_out()
     done = uutel("serve", "--port", "0")
     assert done.returncode == 1
-    assert "claude auth login" in done.stderr
-    assert "codex login" in done.stderr
+    headline, *lines = done.stderr.splitlines()
+    assert headline == "uutel-bridge: No provider is ready. One of these, mended, is enough:"
+    for command in ("claude auth login", "codex login"):
+        assert [command in line for line in lines].count(True) == 1
 
 
 def test_without_litellms_proxy_it_says_what_to_install(uutel: Command) -> None:

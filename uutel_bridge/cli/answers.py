@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from uutel_bridge.cli.failures import nobody_ready
 from uutel_bridge.core import loop, registry
 from uutel_bridge.core.bridge import Bridge, Options
 from uutel_bridge.core.errors import UUError
@@ -49,7 +50,7 @@ def _first_ready() -> tuple[Bridge, str]:
             sys.stderr.write("".join(wrong))  # else another vendor would answer without a word
             return provider, provider.parts.default_model
         problems.append(problem)
-    raise UUError("\n  ".join(("No provider is ready. One of these, mended, is enough:", *dict.fromkeys(problems))))
+    raise nobody_ready(problems)
 
 
 def _bridge(name: str) -> Bridge:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+from asyncio import CancelledError
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -43,6 +45,7 @@ def serve(listening: socket, *, status_path: str, status: Callable[[], Any], ann
     config = uvicorn.Config(
         StreamStatus(app), lifespan="on", log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE
     )
+    logging.getLogger("uvicorn.error").addFilter(_is_no_end)
     server = _Server(config, announce)
     try:
         server.run([listening])
@@ -50,6 +53,11 @@ def serve(listening: socket, *, status_path: str, status: Callable[[], Any], ann
         if server.started:  # a signal's
             raise
         raise UUError("LiteLLM's proxy did not start. What is wrong stands above, in its own words.") from exc
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    """Whether it is worth telling: whom the server's own end cuts off has not failed, and needs no traceback."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
 
 
 class _Failures(CustomLogger):

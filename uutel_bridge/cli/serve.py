@@ -14,10 +14,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
 
+import yaml
 from rich.console import Console
 from rich.markup import escape
 
 from uutel_bridge.cli import proxy_config, running
+from uutel_bridge.cli.failures import nobody_ready
 from uutel_bridge.core import bridge, registry, scratch
 from uutel_bridge.core.errors import UUError
 from uutel_bridge.core.provider import AnyParts, ProviderStatus
@@ -47,6 +49,8 @@ def run(*, host: str, port: int, key: str, config: Path | None) -> None:
     if config and not config.is_file():
         _write(config)
         return
+    if config:
+        _check(config)
     if not key and not _is_loopback(host):
         raise UUError(
             f"{host} can be reached from other machines, and whoever has the key uses your login: "
@@ -108,11 +112,38 @@ def _write(config: Path) -> None:
     text = _config_text()
     try:
         config.parent.mkdir(parents=True, exist_ok=True)
-        config.write_text(text, encoding="utf-8")
+        with config.open("x", encoding="utf-8") as file, _removed_if_broken(config):
+            file.write(text)
+            file.flush()
     except OSError as exc:
         raise UUError(f"{config} cannot be written: {exc.strerror}.") from exc
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Written: {escape(str(config))}. Edit it as you like; the same command serves it from now on.")
+
+
+@contextmanager
+def _removed_if_broken(path: Path) -> Generator[None, None, None]:
+    """Half of a config would be served next time."""
+    try:
+        yield
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _check(config: Path) -> None:
+    """What LiteLLM would tell after seconds, and in pages."""
+    try:
+        document: object = yaml.safe_load(config.read_bytes())
+    except OSError as exc:
+        raise UUError(f"{config} cannot be read: {exc.strerror}.") from exc
+    except yaml.MarkedYAMLError as exc:
+        line = f", line {exc.problem_mark.line + 1}" if exc.problem_mark else ""
+        raise UUError(f"{config}{line}, is no YAML: {exc.problem}.") from exc
+    except yaml.YAMLError as exc:
+        raise UUError(f"{config} is no YAML: it is no text.") from exc
+    if not isinstance(document, dict):
+        raise UUError(f"{config} is no config: LiteLLM wants sections, such as model_list.")
 
 
 def _config_text() -> str:
@@ -123,7 +154,7 @@ def _ready() -> list[AnyParts]:
     statuses = _statuses()
     ready = [registry.parts(status.name) for status in statuses if not status.problem]
     if not ready:
-        raise UUError(" ".join(status.problem for status in statuses))
+        raise nobody_ready(status.problem for status in statuses)
     return ready
 
 
