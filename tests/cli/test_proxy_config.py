@@ -39,6 +39,7 @@ def test_the_file_says_the_same_and_what_each_setting_is_for() -> None:
     text = as_yaml(config)
     assert yaml.safe_load(text) == config
     comment = "".join(line for line in text.splitlines() if line.startswith("#"))
-    for setting in ("disable_cooldowns", "cancel_on_disconnect", "additional_drop_params", "allowed_openai_params"):
+    explained = ("disable_cooldowns", "cancel_on_disconnect", "additional_drop_params", "allowed_openai_params")
+    for setting in (*explained, "trusted_proxy_ranges"):
         assert setting in comment
         assert setting in text.replace(comment, "")

@@ -16,6 +16,7 @@ _HEADER = """\
 # additional_drop_params: what the vendor has no setting for, but clients of Anthropic's shape always send.
 # disable_background_health_check: a check would ask the model, and use the plan up.
 # cancel_on_disconnect: a client that hangs up ends its request.
+# trusted_proxy_ranges: no proxy stands in front of it; say which, if one does.
 # disable_cooldowns: else one failed request takes a model's only deployment away for five seconds.
 # The key is in no file: LITELLM_MASTER_KEY in the environment, or --key.
 """
@@ -35,6 +36,7 @@ def document(providers: Sequence[AnyParts]) -> dict[str, Any]:
         "general_settings": {
             "cancel_on_disconnect": True,
             "health_check_skip_disabled_background_models": True,
+            "trusted_proxy_ranges": [],
         },
     }
 
