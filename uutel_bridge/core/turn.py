@@ -63,7 +63,8 @@ def time_limit(provider: str, timeout: float, started: float) -> Generator[None,
         yield
     if scope.cancelled_caught:
         raise VendorTimeout(
-            f"{provider} gave no whole answer within {timeout:g} s. Allow more with timeout=.", provider=provider
+            f"{provider} gave no whole answer within {timeout:g} s. Allow more with timeout= or the setting TIMEOUT.",
+            provider=provider,
         )
 
 
