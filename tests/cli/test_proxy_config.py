@@ -40,6 +40,6 @@ def test_the_file_says_the_same_and_what_each_setting_is_for() -> None:
     assert yaml.safe_load(text) == config
     comment = "".join(line for line in text.splitlines() if line.startswith("#"))
     explained = ("disable_cooldowns", "cancel_on_disconnect", "additional_drop_params", "allowed_openai_params")
-    for setting in (*explained, "trusted_proxy_ranges"):
+    for setting in (*explained, "trusted_proxy_ranges", "enable_caching_on_provider_specific_optional_params"):
         assert setting in comment
         assert setting in text.replace(comment, "")

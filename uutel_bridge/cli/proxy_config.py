@@ -16,6 +16,7 @@ _HEADER = """\
 # additional_drop_params: what the vendor has no setting for, but clients of Anthropic's shape always send.
 # disable_background_health_check: a check would ask the model, and use the plan up.
 # cancel_on_disconnect: a client that hangs up ends its request.
+# enable_caching_on_provider_specific_optional_params: else a cache, once you turn it on, cannot tell efforts apart.
 # trusted_proxy_ranges: no proxy stands in front of it; say which, if one does.
 # disable_cooldowns: else one failed request takes a model's only deployment away for five seconds.
 # The key is in no file: LITELLM_MASTER_KEY in the environment, or --key.
@@ -31,6 +32,7 @@ def document(providers: Sequence[AnyParts]) -> dict[str, Any]:
         "model_list": [_deployment(parts, model) for parts in providers for model in (*_names(parts), "*")],
         "litellm_settings": {
             "custom_provider_map": [{"provider": "uutel", "custom_handler": "uutel_bridge.handler"}],
+            "enable_caching_on_provider_specific_optional_params": True,
         },
         "router_settings": {"disable_cooldowns": True},
         "general_settings": {
