@@ -74,7 +74,8 @@ class _Failures(CustomLogger):
             type(original_exception) is Exception  # LiteLLM's own sign for it
             or (isinstance(original_exception, ProxyException) and original_exception.type == _NO_SUCH_KEY)
         ):
-            return HTTPException(HTTPStatus.UNAUTHORIZED, "This is not the key of this server, or there is none.")
+            # Not the enumeration itself: LiteLLM reads the number from its text, which is a name on Python 3.10.
+            return HTTPException(HTTPStatus.UNAUTHORIZED.value, "This is not the key of this server, or there is none.")
         status = getattr(original_exception, "status_code", None)
         if isinstance(status, int):
             response = getattr(original_exception, "response", None)
