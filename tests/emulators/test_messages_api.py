@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, build_opener
 
+import httpx
 import pytest
 
 from tests.emulators.messages_api import MessagesAPI, Recorded, scenarios
@@ -227,13 +226,10 @@ def test_the_emulator_runs_as_a_program_until_its_stdin_ends():
 
 def test_the_refusing_proxy_lets_nothing_through_and_names_what_tried():
     """CONNECT and plain requests alike."""
-    with RefusingProxy() as proxy:
-        opener = build_opener(ProxyHandler({"http": proxy.url, "https": proxy.url}))
-        for url in ("http://plain.invalid/path", "https://secure.invalid/path"):
-            with pytest.raises(OSError, match="403") as caught:
-                opener.open(url, timeout=BOUND)
-            if isinstance(caught.value, HTTPError):
-                caught.value.close()
+    with RefusingProxy() as proxy, httpx.Client(proxy=proxy.url, timeout=BOUND) as client:
+        assert client.get("http://plain.invalid/path").status_code == 403
+        with pytest.raises(httpx.ProxyError, match="403"):
+            client.get("https://secure.invalid/path")
     assert proxy.attempts == ["http://plain.invalid/path", "secure.invalid:443"]
     assert proxy.environment["https_proxy"] == proxy.url
 
