@@ -94,6 +94,19 @@ class GoogleSignIn:
         self._server.server_close()
 
 
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=False,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def _certified(folder: Path, authority: Path) -> ssl.SSLContext:
     """A server's side with a certificate for Google's hosts, and the made-up authority's own certificate in a file."""
     issuer, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -101,8 +114,12 @@ def _certified(folder: Path, authority: Path) -> ssl.SSLContext:
     now = datetime.now(timezone.utc)
     plain = x509.CertificateBuilder().issuer_name(name).not_valid_before(now - timedelta(days=1))
     plain = plain.not_valid_after(now + timedelta(days=1)).serial_number(x509.random_serial_number())
+    # Python 3.13 wants to know who signed whom.
+    plain = plain.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key()), critical=False)
     own = plain.subject_name(name).public_key(issuer.public_key())
     own = own.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    own = own.add_extension(_SIGNS, critical=True)
+    own = own.add_extension(x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()), critical=False)
     theirs = plain.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOSTS[0])])).public_key(
         key.public_key()
     )
