@@ -74,6 +74,23 @@ async def test_a_client_is_told_not_to_ask_again_where_it_would_not_wait_so_long
     assert start["headers"] == [STREAM, (b"retry-after", seconds.encode()), *told]
 
 
+@pytest.mark.parametrize("said", [{}, {"body": memoryview(WORDS)}])
+async def test_a_body_may_have_any_form_that_asgi_knows(said: dict[str, Any]) -> None:
+    """None at all is an empty one."""
+    messages = [{"type": "http.response.start", "status": 204, "headers": []}, {"type": "http.response.body", **said}]
+    passed: list[Any] = []
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    async def send(message: Any) -> None:
+        passed.append(message)
+
+    await StreamStatus(app)({"type": "http"}, None, send)
+    assert passed == messages
+
+
 async def test_what_is_no_request_passes() -> None:
     """Such as the server's own start."""
     assert len(await sent(START, scope="lifespan")) == 2

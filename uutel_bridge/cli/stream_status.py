@@ -68,27 +68,35 @@ class _Answer:
         self.failure: _Failure | None = None
         self._send = send
         self._held: list[_Message] = []
+        self._has_begun = False
         self._is_replaced = False
 
     async def send(self, message: _Message) -> None:
         """ASGI's `send`."""
         if self._is_replaced:
             return
-        if message["type"] == "http.response.start" or message["body"].startswith(_BEGINNING):
+        if self._has_begun:
+            await self._send(message)
+            return
+        body = bytes(message.get("body", b""))
+        if message["type"] == "http.response.start" or body.startswith(_BEGINNING):
             self._held.append(message)
             return
+        self._has_begun = True
         held, self._held = self._held, []
-        if held and self.failure is not None:
-            held, message = self._told(self.failure, held, message)
+        if self.failure is not None:
+            held, message = self._told(self.failure, held, message, body)
         for each in (*held, message):
             await self._send(each)
 
-    def _told(self, failure: _Failure, held: list[_Message], message: _Message) -> tuple[list[_Message], _Message]:
+    def _told(
+        self, failure: _Failure, held: list[_Message], message: _Message, body: bytes
+    ) -> tuple[list[_Message], _Message]:
         """The beginning of an answer, as that of the failure that it is."""
         start: _Message = held[0]
-        if start["status"] == HTTPStatus.OK and message["body"].startswith(_FAILURES):
+        if start["status"] == HTTPStatus.OK and body.startswith(_FAILURES):
             self._is_replaced = True
-            body = orjson.dumps(_error(message["body"], failure.status))
+            body = orjson.dumps(_error(body, failure.status))
             length = (b"content-length", str(len(body)).encode())
             kept = [header for header in start["headers"] if header[0].lower() not in _OF_THE_STREAM]
             start = {**start, "status": failure.status, "headers": [*kept, (b"content-type", _JSON), length]}
